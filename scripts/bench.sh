@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The benchmarks beside their peers; see docs/benchmarks.md.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/services.sh
+. "$ROOT/scripts/services.sh"
+
+say "installing what is missing"
+need_build_tools
+need_rust
+need_python
+need_node
+"$ROOT/scripts/console.sh" build
+say "building with the release profile"
+(cd "$ROOT" && cargo build --release --package rhiza-server --bin rhiza)
+export RHIZA_BIN="$CARGO_TARGET_DIR/release/rhiza"
+need_services
+trap stop_services EXIT
+start_services
+cd "$ROOT"
+bench/run.sh "$@"

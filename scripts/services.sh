@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# The real services that tests talk to, each private to one test run: PostgreSQL and an S3 server.
+# Source after lib.sh, call need_services once and start_services; stop_services belongs in an EXIT trap.
+
+SERVICES_DIR=
+PG_BIN=
+PG_USER=
+S3_PID=
+
+find_postgres() {
+    local bin newest=
+    for bin in ${PG_BINDIR:+"$PG_BINDIR"} /usr/lib/postgresql/*/bin; do
+        if [ -x "$bin/initdb" ] && [ -x "$bin/postgres" ]; then newest="$bin"; fi
+    done
+    [ -n "$newest" ] && PG_BIN="$newest"
+}
+
+install_postgres() {
+    # Debian starts a cluster on port 5432 when the server package arrives. Nobody asked for one: switch that off meanwhile.
+    local quiet=/etc/postgresql-common/createcluster.d/rhiza-tests.conf
+    apt_install postgresql-common
+    as_root mkdir -p "${quiet%/*}"
+    as_root sh -c "echo 'create_main_cluster = false' >'$quiet'"
+    apt_install postgresql
+    as_root rm -f "$quiet"
+}
+
+need_services() {
+    need_python
+    if ! find_postgres; then
+        install_postgres
+        find_postgres || cannot_install "the package postgresql is installed but /usr/lib/postgresql has no initdb"
+    fi
+    need_venv s3 "moto[server]>=5.2,<6"
+    S3_VENV="$VENV"
+}
+
+# PostgreSQL refuses to run as root: then it runs as the user that Debian's package made, else as nobody.
+as_pg() {
+    if [ "$(id -u)" -ne 0 ]; then "$@"; else (cd / && runuser -u "$PG_USER" -- "$@"); fi
+}
+
+start_postgres() {
+    local data="$SERVICES_DIR/postgres" password port attempt
+    if id postgres >/dev/null 2>&1; then PG_USER=postgres; else PG_USER=nobody; fi
+    mkdir "$data"
+    password="$("$PYTHON" -c 'import secrets; print(secrets.token_hex(16))')"
+    printf '%s' "$password" >"$SERVICES_DIR/password"
+    if [ "$(id -u)" -eq 0 ]; then chown "$PG_USER" "$SERVICES_DIR" "$data" "$SERVICES_DIR/password"; fi
+    as_pg "$PG_BIN/initdb" --pgdata="$data" --username=rhiza_test --pwfile="$SERVICES_DIR/password" \
+        --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$SERVICES_DIR/initdb.log" 2>&1 || {
+        cat "$SERVICES_DIR/initdb.log" >&2
+        die "initdb failed"
+    }
+    # Durability is off: the tests kill Rhiza, never this server. Everything else is PostgreSQL's default.
+    for attempt in 1 2 3; do
+        port="$(free_port)"
+        if as_pg "$PG_BIN/pg_ctl" --pgdata="$data" --log="$data/server.log" --wait --timeout=60 start \
+            -o "-h 127.0.0.1 -p $port -k $data -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400 -c max_locks_per_transaction=256" \
+            >"$SERVICES_DIR/pg_ctl.log" 2>&1 </dev/null; then
+            export RHIZA_TEST_POSTGRES_URL="postgres://rhiza_test:$password@127.0.0.1:$port/postgres"
+            return 0
+        fi
+        warn "PostgreSQL did not start on port $port (attempt $attempt)"
+    done
+    cat "$SERVICES_DIR/pg_ctl.log" "$data/server.log" >&2
+    die "PostgreSQL did not start"
+}
+
+start_s3() {
+    local port attempt url waited
+    export AWS_ACCESS_KEY_ID=rhiza-test AWS_SECRET_ACCESS_KEY=rhiza-test-secret AWS_REGION=us-east-1
+    for attempt in 1 2 3; do
+        port="$(free_port)"
+        url="http://127.0.0.1:$port"
+        "$S3_VENV/bin/moto_server" -H 127.0.0.1 -p "$port" >"$SERVICES_DIR/s3.log" 2>&1 </dev/null &
+        S3_PID=$!
+        for ((waited = 0; waited < 300; waited++)); do
+            # Making the bucket is the readiness check.
+            if curl -fsS -o /dev/null -X PUT "$url/rhiza-test" 2>/dev/null; then
+                export RHIZA_TEST_S3_ENDPOINT="$url" RHIZA_TEST_S3_BUCKET=rhiza-test RHIZA_TEST_S3_URL=s3://rhiza-test
+                return 0
+            fi
+            kill -0 "$S3_PID" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill "$S3_PID" 2>/dev/null || true
+        warn "the S3 server did not start on port $port (attempt $attempt)"
+    done
+    cat "$SERVICES_DIR/s3.log" >&2
+    die "the S3 server did not start"
+}
+
+start_services() {
+    # Not in the cache: when root runs this, PostgreSQL's user cannot enter root's home.
+    SERVICES_DIR="$(mktemp -d "${TMPDIR:-/tmp}/rhiza-services.XXXXXX")"
+    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)) and an S3 server on private ports"
+    start_postgres
+    start_s3
+}
+
+stop_services() {
+    [ -n "$SERVICES_DIR" ] || return 0
+    if [ -n "$S3_PID" ]; then
+        kill "$S3_PID" 2>/dev/null || true
+        wait "$S3_PID" 2>/dev/null || true
+    fi
+    if [ -e "$SERVICES_DIR/postgres/postmaster.pid" ]; then
+        as_pg "$PG_BIN/pg_ctl" --pgdata="$SERVICES_DIR/postgres" --mode=immediate --wait stop >/dev/null 2>&1 || true
+    fi
+    rm -rf "$SERVICES_DIR"
+    SERVICES_DIR=
+}
