@@ -4,6 +4,7 @@
 //! accept (numbered `$1` placeholders, standard syntax) and ask [`Dialect`] for the few fragments that differ.
 //! A transaction is the only handle to a database, and a tenant scope the only way to get one.
 
+mod blobs;
 mod db;
 mod dialect;
 mod error;
@@ -14,6 +15,7 @@ mod schema;
 mod sqlite;
 mod tx;
 
+pub use blobs::{BlobEntry, BlobError, BlobOptions, BlobRead, Blobs, MultipartPart, S3Options, StoredBlob};
 pub use db::{Db, Isolation};
 pub use dialect::Dialect;
 pub use error::StoreError;

@@ -1,5 +1,7 @@
 //! The database layer on both engines: tenant walls, durability of commits, migrations, matching schemas.
-#![expect(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod blobs;
 
 use rhiza_store::{Conflict, Db, DbOptions, Migration, MigrationSet, StoreError, Value, binds};
 use rhiza_testkit::db_tests;
