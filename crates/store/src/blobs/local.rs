@@ -29,12 +29,21 @@ pub(super) struct LocalBlobs {
 impl LocalBlobs {
     pub(super) async fn open(root: PathBuf) -> Result<Self, BlobError> {
         blocking(move || {
-            let tmp = root.join("tmp");
-            std::fs::create_dir_all(&tmp)?;
+            std::fs::create_dir_all(root.join("tmp"))?;
+            Ok(Self { root })
+        })
+        .await
+    }
+
+    pub(super) async fn remove_leftovers(&self) -> Result<u64, BlobError> {
+        let tmp = self.root.join("tmp");
+        blocking(move || {
+            let mut removed = 0;
             for entry in std::fs::read_dir(&tmp)? {
                 std::fs::remove_file(entry?.path())?;
+                removed += 1;
             }
-            Ok(Self { root })
+            Ok(removed)
         })
         .await
     }
@@ -165,7 +174,7 @@ fn write(
         Ok(written)
     });
     if result.is_err() {
-        // The upload has failed already; a file left behind is removed at the next start.
+        // The upload has failed already; a file left behind is removed when the server starts next.
         std::fs::remove_file(temporary).ok();
     }
     result

@@ -144,7 +144,7 @@ enum Backend {
 }
 
 impl Blobs {
-    /// Opens the storage; on local disk creates its folders and removes what broken-off uploads left behind.
+    /// Opens the storage; on local disk creates its folders.
     ///
     /// # Errors
     /// When the folder cannot be written or the bucket's settings are incomplete.
@@ -153,6 +153,19 @@ impl Blobs {
             BlobOptions::Local(folder) => Backend::Local(local::LocalBlobs::open(folder.clone()).await?),
             BlobOptions::S3(options) => Backend::S3(s3::S3Blobs::open(options)?),
         }))
+    }
+
+    /// Removes what uploads left behind that were cut off by a kill or a power loss, and tells how many there were.
+    /// Only the one server of a data folder may do this, before it serves: an upload in progress looks the same.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn remove_leftovers(&self) -> Result<u64, BlobError> {
+        match &self.0 {
+            Backend::Local(local) => local.remove_leftovers().await,
+            // S3 shows no part of an unfinished upload; the bucket's own rule expires it.
+            Backend::S3(_) => Ok(0),
+        }
     }
 
     /// Whether clients can be given addresses to transfer bytes directly (S3).
