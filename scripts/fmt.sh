@@ -5,6 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 need_rust
+need_rust_components
 cd "$ROOT"
 say "formatting"
 cargo fmt --all

@@ -48,6 +48,14 @@ as_root() {
     fi
 }
 
+# Once a run: the lists of a fresh machine are empty.
+apt_update() {
+    [ -z "$apt_updated" ] || return 0
+    mkdir -p "$LOGS"
+    as_root apt-get update >"$LOGS/apt.log" 2>&1 || warn "apt-get update failed (see $LOGS/apt.log); trying with the lists at hand"
+    apt_updated=yes
+}
+
 # apt_install PACKAGE...: installs those which are missing, and asks for root only then.
 apt_install() {
     local missing=() package
@@ -58,10 +66,7 @@ apt_install() {
     say "installing from apt: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     mkdir -p "$LOGS"
-    if [ -z "$apt_updated" ]; then
-        as_root apt-get update >"$LOGS/apt.log" 2>&1 || warn "apt-get update failed (see $LOGS/apt.log); trying with the lists at hand"
-        apt_updated=yes
-    fi
+    apt_update
     as_root apt-get install -y --no-install-recommends "${missing[@]}" >>"$LOGS/apt.log" 2>&1 </dev/null || {
         tail -n 20 "$LOGS/apt.log" >&2
         cannot_install "apt could not install: ${missing[*]}" "The whole output is in $LOGS/apt.log."
@@ -77,8 +82,13 @@ need_build_tools() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_install ca-certificates
 }
 
-rust_version() { rustc --version 2>/dev/null | awk '{print $2}'; }
+rust_version() { { rustc --version 2>/dev/null || true; } | awk '{print $2}'; }
 rust_is_new_enough() { have cargo && at_least "$(rust_version)" "$RUST_MIN"; }
+
+apt_offers() {
+    apt_update
+    apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'
+}
 
 rustup_toolchain() {
     say "installing Rust with rustup (at least $RUST_MIN is needed)"
@@ -90,22 +100,37 @@ rustup_toolchain() {
 }
 
 need_rust() {
+    mkdir -p "$CACHE"
     # rustup's own place, in case the shell's start-up files have not been read.
     [ -d "$HOME/.cargo/bin" ] && PATH="$HOME/.cargo/bin:$PATH" && export PATH
     rust_is_new_enough && return 0
-    if have rustup && rustup_toolchain; then return 0; fi
-    if ! have rustup && have apt-get && apt-cache show rustup >/dev/null 2>&1; then
-        apt_install rustup
-        if rustup_toolchain; then return 0; fi
+    if ! have rustup && have apt-get && apt_offers rustup; then apt_install rustup; fi
+    if ! have rustup; then
+        # Debian 12 has no package of it: the way that rustup's own page describes, without touching the shell's start-up files.
+        say "installing rustup from https://sh.rustup.rs into $HOME/.cargo and $HOME/.rustup"
+        if curl --proto '=https' --tlsv1.2 --connect-timeout 20 -fsSL https://sh.rustup.rs -o "$CACHE/rustup-init.sh" &&
+            sh "$CACHE/rustup-init.sh" -y --no-modify-path --profile minimal --default-toolchain none </dev/null; then
+            export PATH="$HOME/.cargo/bin:$PATH"
+        else
+            warn "that did not work"
+        fi
     fi
-    cannot_install "Rust $RUST_MIN or newer is needed, found: $(rust_version || true)" \
-        "Install it with rustup, as https://rustup.rs describes, and run this again." \
-        "(Debian 13 and Ubuntu 24.04 have a package named rustup; Debian 12 has none.)"
+    if have rustup && rustup_toolchain; then return 0; fi
+    cannot_install "Rust $RUST_MIN or newer is needed, found: $(rust_version)" \
+        "Install it with rustup, as https://rustup.rs describes, and run this again."
 }
 
-python_can_venv() { "$1" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+# Clippy and rustfmt, which a minimal toolchain lacks.
+need_rust_components() {
+    if cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1; then return 0; fi
+    say "installing clippy and rustfmt"
+    { have rustup && rustup component add clippy rustfmt; } ||
+        cannot_install "clippy and rustfmt are needed for the checks" "With rustup: rustup component add clippy rustfmt"
+}
 
-# Sets PYTHON to an interpreter of at least 3.10 that can make virtual environments.
+python_can_venv() { "$1" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# Sets PYTHON to an interpreter of at least 3.11 that can make virtual environments.
 need_python() {
     local candidate
     for candidate in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
@@ -118,31 +143,35 @@ need_python() {
     apt_install python3 python3-venv
     PYTHON=/usr/bin/python3
     export PYTHON
-    python_can_venv "$PYTHON" || cannot_install "Python 3.10 or newer with venv is needed, found: $("$PYTHON" --version 2>&1)"
+    python_can_venv "$PYTHON" || cannot_install "Python 3.11 or newer with venv is needed, found: $("$PYTHON" --version 2>&1)"
 }
 
 # need_venv NAME REQUIREMENT...: a virtual environment in the cache with exactly these requirements asked for.
 # Sets VENV to its folder. Remade when the requirements change or an earlier attempt broke off.
 need_venv() {
-    local name="$1" stamp wanted
+    local name="$1" wanted
     shift
     need_python
     VENV="$CACHE/venv-$name"
-    stamp="$VENV/.rhiza-requirements"
     wanted="$*"
-    [ -x "$VENV/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
-    say "making the Python environment $name ($wanted)"
-    rm -rf "$VENV"
     mkdir -p "$CACHE" "$LOGS"
-    "$PYTHON" -m venv "$VENV" || cannot_install "python could not make a virtual environment in $VENV"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >"$LOGS/pip-$name.log" 2>&1 </dev/null || {
-        tail -n 20 "$LOGS/pip-$name.log" >&2
-        cannot_install "pip could not install: $wanted" "The whole output is in $LOGS/pip-$name.log."
-    }
-    printf '%s' "$wanted" >"$stamp"
+    (
+        # Two runs at once would remove each other's environment.
+        flock 9
+        stamp="$VENV/.rhiza-requirements"
+        [ -x "$VENV/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
+        say "making the Python environment $name ($wanted)"
+        rm -rf "$VENV"
+        "$PYTHON" -m venv "$VENV" || cannot_install "python could not make a virtual environment in $VENV"
+        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >"$LOGS/pip-$name.log" 2>&1 </dev/null || {
+            tail -n 20 "$LOGS/pip-$name.log" >&2
+            cannot_install "pip could not install: $wanted" "The whole output is in $LOGS/pip-$name.log."
+        }
+        printf '%s' "$wanted" >"$stamp"
+    ) 9>"$CACHE/.setup-$name.lock" || exit "$?"
 }
 
-node_major() { node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p'; }
+node_major() { { node --version 2>/dev/null || true; } | sed -n 's/^v\([0-9]*\)\..*/\1/p'; }
 
 # Puts Node of at least NODE_MIN, with npm, on the path: the system's when new enough, else one from PyPI.
 need_node() {

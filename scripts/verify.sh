@@ -99,6 +99,7 @@ run_tests() {
 need_console_modules || die "the console's packages could not be installed"
 
 for group in "$@"; do
+    [ "$group" != checks ] || need_rust_components
     if [ "$group" = tests ]; then
         need_chromium
         need_services
