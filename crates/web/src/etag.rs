@@ -60,7 +60,7 @@ impl IntoResponseParts for Etag {
 /// "You have it already": 304 with the tag.
 #[must_use]
 pub fn not_modified(etag: &Etag) -> Response {
-    (StatusCode::NOT_MODIFIED, etag.clone()).into_response()
+    (StatusCode::NOT_MODIFIED, etag.clone(), ()).into_response()
 }
 
 /// The tags of an `If-…` header.

@@ -147,7 +147,9 @@ mod tests {
         assert_eq!(read("HTTPS://Rhiza.Example.org:443/").unwrap(), "https://rhiza.example.org");
         assert_eq!(read("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080");
         assert_eq!(read("http://[::1]:8080").unwrap(), "http://[::1]:8080");
-        for bad in ["*", "null", "rhiza.example.org", "ftp://x", "https://x/path", "https://x?q", "https://u@x", "https://*.x"] {
+        for bad in
+            ["*", "null", "rhiza.example.org", "ftp://x", "https://x/path", "https://x?q", "https://u@x", "https://*.x"]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

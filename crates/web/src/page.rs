@@ -125,7 +125,8 @@ pub mod cursor {
             _ => None,
         });
         place.ok_or_else(|| {
-            let fault = rhiza_kernel::FieldError::new("cursor", "is not a cursor of this list; start again without one");
+            let fault =
+                rhiza_kernel::FieldError::new("cursor", "is not a cursor of this list; start again without one");
             ApiError::invalid(vec![fault])
         })
     }

@@ -112,8 +112,7 @@ impl IntoResponses for ProblemResponses {
             .into_iter()
             .map(|code| {
                 let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-                let response =
-                    ResponseBuilder::new().description(code.title()).content(PROBLEM_JSON, content).build();
+                let response = ResponseBuilder::new().description(code.title()).content(PROBLEM_JSON, content).build();
                 (code.http_status().to_string(), RefOr::T(response))
             })
             .collect()
@@ -131,11 +130,11 @@ mod tests {
         assert_eq!(statuses, ["400", "401", "403", "404", "409", "412", "413", "422", "429", "500", "503"]);
     }
 
-    #[test]
-    fn what_is_sent_is_what_the_schema_says() {
+    #[tokio::test]
+    async fn what_is_sent_is_what_the_schema_says() {
         let error = ApiError::invalid(vec![rhiza_kernel::FieldError::new("/name", "must not be empty")]);
         let response = render(&error, Some("req_1"));
-        let bytes = futures::executor::block_on(axum::body::to_bytes(response.into_body(), 4096)).unwrap();
+        let bytes = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
         let problem: Problem = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(problem.status, 422);
         assert_eq!(problem.kind, "/docs/errors#invalid_argument");

@@ -32,7 +32,8 @@ fn refuse(rejection: PathRejection) -> ApiError {
     let PathRejection::FailedToDeserializePathParams(inner) = &rejection else {
         return ApiError::internal(rejection);
     };
-    let nothing = |name: &str, message: String| ApiError::not_found("There is nothing at this path.").with_field(name, message);
+    let nothing =
+        |name: &str, message: String| ApiError::not_found("There is nothing at this path.").with_field(name, message);
     match inner.kind() {
         ErrorKind::ParseErrorAtKey { key, value, expected_type } => {
             nothing(key, format!("{value:?} is not of type {expected_type}"))
@@ -41,7 +42,9 @@ fn refuse(rejection: PathRejection) -> ApiError {
         ErrorKind::ParseErrorAtIndex { index, value, expected_type } => {
             nothing(&index.to_string(), format!("{value:?} is not of type {expected_type}"))
         }
-        ErrorKind::ParseError { value, expected_type } => nothing("", format!("{value:?} is not of type {expected_type}")),
+        ErrorKind::ParseError { value, expected_type } => {
+            nothing("", format!("{value:?} is not of type {expected_type}"))
+        }
         ErrorKind::Message(message) => nothing("", message.clone()),
         ErrorKind::InvalidUtf8InPathParam { key } => {
             ApiError::new(ErrorCode::Malformed, "The path is not UTF-8.").with_field(key, "is not UTF-8")

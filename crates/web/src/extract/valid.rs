@@ -105,10 +105,8 @@ mod tests {
 
     #[test]
     fn every_fault_comes_at_once_with_its_place() {
-        let project = Project {
-            name: String::new(),
-            tags: vec![Tag { key: "fine".into() }, Tag { key: "ümlaut".into() }],
-        };
+        let project =
+            Project { name: String::new(), tags: vec![Tag { key: "fine".into() }, Tag { key: "ümlaut".into() }] };
         let error = project.validated().unwrap_err();
         let places: Vec<_> = error.field_errors().iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(places, ["/name", "/tags/1/key"]);

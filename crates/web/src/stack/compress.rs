@@ -63,7 +63,8 @@ mod tests {
         for yes in ["application/json", "text/html; charset=utf-8", "application/problem+json", "image/svg+xml"] {
             assert!(is_text(yes), "{yes}");
         }
-        for no in ["text/event-stream", "image/png", "application/octet-stream", "application/zip", "application/grpc"] {
+        for no in ["text/event-stream", "image/png", "application/octet-stream", "application/zip", "application/grpc"]
+        {
             assert!(!is_text(no), "{no}");
         }
     }

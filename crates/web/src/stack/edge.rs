@@ -44,9 +44,9 @@ impl EdgeLayer {
             (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
             (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
         ];
-        let hsts = config.hsts.and_then(|age| {
-            HeaderValue::from_str(&format!("max-age={}; includeSubDomains", age.as_secs())).ok()
-        });
+        let hsts = config
+            .hsts
+            .and_then(|age| HeaderValue::from_str(&format!("max-age={}; includeSubDomains", age.as_secs())).ok());
         let config = EdgeConfig { body_limit: config.body_limit, timeout: config.timeout, headers, hsts };
         Self { config: Arc::new(config), shared }
     }
