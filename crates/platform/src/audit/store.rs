@@ -1,0 +1,219 @@
+//! The SQL of the audit chain.
+
+use chrono::{DateTime, Utc};
+use rhiza_kernel::{AuditId, Env, OrgScope, TypedId as _};
+use rhiza_store::{FromQueryResult, StoreError, Tx, Value, binds, sea_orm};
+use uuid::Uuid;
+
+use super::model::{ChainCheck, ChainReport, Entry, GENESIS, Recorded};
+
+const COLUMNS: &str = "org_id, seq, audit_id, at, actor_kind, actor_id, actor_label, action, subject, before_text, \
+                       after_text, address, request_id, prev_hash, hash";
+
+/// Rows read at a time while a chain is checked or exported.
+pub(super) const CHUNK: i64 = 1000;
+
+#[derive(FromQueryResult)]
+struct Head {
+    seq: i64,
+    hash: Vec<u8>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    org_id: Uuid,
+    seq: i64,
+    audit_id: Uuid,
+    at: DateTime<Utc>,
+    actor_kind: String,
+    actor_id: String,
+    actor_label: String,
+    action: String,
+    subject: String,
+    before_text: Option<String>,
+    after_text: Option<String>,
+    address: Option<String>,
+    request_id: Option<String>,
+    prev_hash: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl From<Row> for Recorded {
+    fn from(row: Row) -> Self {
+        Self {
+            org: rhiza_kernel::OrgId::from_uuid(row.org_id),
+            seq: row.seq,
+            id: AuditId::from_uuid(row.audit_id),
+            at: row.at,
+            actor_kind: row.actor_kind,
+            actor_id: row.actor_id,
+            actor_label: row.actor_label,
+            action: row.action,
+            subject: row.subject,
+            before: row.before_text,
+            after: row.after_text,
+            address: row.address,
+            request_id: row.request_id,
+            prev_hash: row.prev_hash,
+            hash: row.hash,
+        }
+    }
+}
+
+/// Appends `entry` to the organisation's chain. It takes the head's row lock and keeps it until the transaction ends:
+/// call it last.
+///
+/// # Errors
+/// Database failures.
+pub async fn record(tx: &Tx, scope: &OrgScope, entry: Entry, env: &Env) -> Result<AuditId, StoreError> {
+    let org = scope.org.uuid();
+    let head = lock_head(tx, scope).await?;
+    let mut recorded = Recorded {
+        org: scope.org,
+        seq: head.seq + 1,
+        id: env.new_id(),
+        // Databases keep microseconds: the hash must cover what will be read back.
+        at: truncated(env.now()),
+        actor_kind: entry.caller.actor.kind().to_owned(),
+        actor_id: entry.caller.actor.id_text(),
+        actor_label: entry.caller.actor.label(),
+        action: entry.action,
+        subject: entry.subject,
+        before: entry.before.map(|v| v.to_string()),
+        after: entry.after.map(|v| v.to_string()),
+        address: entry.caller.address.map(|a| a.to_string()),
+        request_id: entry.caller.request_id,
+        prev_hash: head.hash,
+        hash: Vec::new(),
+    };
+    recorded.hash = recorded.digest().to_vec();
+    let id = recorded.id;
+    let new_head = binds![recorded.seq, recorded.hash.clone(), org];
+    tx.execute(
+        &format!("INSERT INTO audit_entries ({COLUMNS}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"),
+        binds![
+            org,
+            recorded.seq,
+            id.uuid(),
+            recorded.at,
+            recorded.actor_kind,
+            recorded.actor_id,
+            recorded.actor_label,
+            recorded.action,
+            recorded.subject,
+            recorded.before,
+            recorded.after,
+            recorded.address,
+            recorded.request_id,
+            recorded.prev_hash,
+            recorded.hash,
+        ],
+    )
+    .await?;
+    tx.execute("UPDATE audit_heads SET seq = $1, hash = $2 WHERE org_id = $3", new_head).await?;
+    Ok(id)
+}
+
+async fn lock_head(tx: &Tx, scope: &OrgScope) -> Result<Head, StoreError> {
+    let org = scope.org.uuid();
+    let sql = format!("SELECT seq, hash FROM audit_heads WHERE org_id = $1{}", tx.dialect().for_update());
+    if let Some(head) = tx.fetch_optional(&sql, binds![org]).await? {
+        return Ok(head);
+    }
+    // The organisation's first entry; another transaction may be writing it at the same moment.
+    tx.execute(
+        "INSERT INTO audit_heads (org_id, seq, hash) VALUES ($1, 0, $2) ON CONFLICT (org_id) DO NOTHING",
+        binds![org, GENESIS.to_vec()],
+    )
+    .await?;
+    tx.fetch_one(&sql, binds![org]).await
+}
+
+fn truncated(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this action, or every action under it (`registry` matches `registry.alias.set`).
+    pub action: Option<String>,
+    /// Only this subject.
+    pub subject: Option<String>,
+    /// Only this actor, by id or label.
+    pub actor: Option<String>,
+}
+
+/// Entries before place `before` (the newest when `None`), newest first.
+///
+/// # Errors
+/// Database failures.
+pub async fn list(
+    tx: &Tx,
+    scope: &OrgScope,
+    filter: &Filter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let mut values: Vec<Value> = binds![scope.org.uuid()];
+    let mut clauses = String::from("org_id = $1");
+    let mut clause = |sql: &str, value: Value, values: &mut Vec<Value>| {
+        values.push(value);
+        clauses.push_str(" AND ");
+        clauses.push_str(&sql.replace('#', &format!("${}", values.len())));
+    };
+    if let Some(before) = before {
+        clause("seq < #", before.into(), &mut values);
+    }
+    if let Some(action) = &filter.action {
+        // A prefix by comparison, so that no wildcard in the caller's text counts: '/' is the character after '.'.
+        values.push(format!("{action}.").into());
+        let from = values.len();
+        clause(
+            &format!("(action = # OR (action >= ${from} AND action < ${from_end}))", from_end = from + 2),
+            action.clone().into(),
+            &mut values,
+        );
+        values.push(format!("{action}/").into());
+    }
+    if let Some(subject) = &filter.subject {
+        clause("subject = #", subject.clone().into(), &mut values);
+    }
+    if let Some(actor) = &filter.actor {
+        clause("(actor_id = # OR actor_label = #)", actor.clone().into(), &mut values);
+    }
+    values.push(limit.into());
+    let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE {clauses} ORDER BY seq DESC LIMIT ${}", values.len());
+    let rows: Vec<Row> = tx.fetch_all(&sql, values).await?;
+    Ok(rows.into_iter().map(Recorded::from).collect())
+}
+
+/// Walks the organisation's whole chain and tells what is wrong with it.
+///
+/// # Errors
+/// Database failures. A broken chain is no error but a report with faults.
+pub async fn verify(tx: &Tx, scope: &OrgScope) -> Result<ChainReport, StoreError> {
+    let org = scope.org.uuid();
+    let head: Option<Head> =
+        tx.fetch_optional("SELECT seq, hash FROM audit_heads WHERE org_id = $1", binds![org]).await?;
+    let head = head.map(|h| (h.seq, h.hash));
+    let last = head.as_ref().map_or(0, |h| h.0);
+    let mut check = ChainCheck::new();
+    let mut after = i64::MIN;
+    loop {
+        let rows = ascending(tx, scope, after).await?;
+        let Some(end) = rows.last() else { break };
+        after = end.seq;
+        for row in &rows {
+            check.look(row, last);
+        }
+    }
+    Ok(check.finish(scope.org, head))
+}
+
+/// The next chunk of the chain after place `after`, oldest first.
+pub(super) async fn ascending(tx: &Tx, scope: &OrgScope, after: i64) -> Result<Vec<Recorded>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3");
+    let rows: Vec<Row> = tx.fetch_all(&sql, binds![scope.org.uuid(), after, CHUNK]).await?;
+    Ok(rows.into_iter().map(Recorded::from).collect())
+}

@@ -1,0 +1,127 @@
+//! What a handler holds once the caller was let in: the caller and the scope they may touch.
+
+use std::sync::Arc;
+
+use rhiza_kernel::{OrgScope, Permission, ProjectScope, Role};
+use rhiza_web::{ApiError, ApiResult};
+
+use super::credentials::ProjectHeader;
+use super::model::{Actor, Caller, Principal, ProjectChoice};
+
+/// Permission to act in one project.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The caller.
+    pub principal: Arc<Principal>,
+    /// The project whose rows may be touched.
+    pub scope: ProjectScope,
+    /// The project's slug.
+    pub project: String,
+    /// Who to name in the audit chain.
+    pub caller: Caller,
+}
+
+/// Permission to act in one organisation.
+#[derive(Debug, Clone)]
+pub struct OrgAccess {
+    /// The caller.
+    pub principal: Arc<Principal>,
+    /// The organisation whose rows may be touched.
+    pub scope: OrgScope,
+    /// Who to name in the audit chain.
+    pub caller: Caller,
+}
+
+impl Access {
+    /// The access of `principal` to the project they chose, if they may do `permission` there.
+    ///
+    /// # Errors
+    /// No project chosen: `invalid_argument`. One they may not enter: `not_found`. Not allowed: `permission_denied`.
+    pub fn of(principal: Arc<Principal>, caller: Caller, permission: Permission) -> ApiResult<Self> {
+        let (scope, project) = match &principal.project {
+            ProjectChoice::Selected { id, slug } => (ProjectScope::new(principal.org, *id), slug.clone()),
+            ProjectChoice::Unknown(requested) => {
+                let detail = match requested.by {
+                    ProjectHeader::Mlflow => format!("Workspace '{}' not found", requested.name),
+                    _ => format!("There is no project {:?} here.", requested.name),
+                };
+                return Err(ApiError::not_found(detail));
+            }
+            ProjectChoice::None => {
+                return Err(ApiError::invalid(Vec::new())
+                    .with_field("X-Rhiza-Project", "must name a project: this credential is not bound to one"));
+            }
+        };
+        require(&principal, permission)?;
+        Ok(Self { principal, scope, project, caller })
+    }
+
+    /// Rhiza's own access to a project: jobs, the command line, imports.
+    #[must_use]
+    pub fn system(scope: ProjectScope, project: impl Into<String>) -> Self {
+        let project = project.into();
+        let choice = ProjectChoice::Selected { id: scope.project, slug: project.clone() };
+        Self {
+            principal: Arc::new(system_principal(scope.org_scope(), choice)),
+            scope,
+            project,
+            caller: Caller::system(),
+        }
+    }
+
+    /// The organisation's part.
+    #[must_use]
+    pub fn org_access(&self) -> OrgAccess {
+        OrgAccess { principal: self.principal.clone(), scope: self.scope.org_scope(), caller: self.caller.clone() }
+    }
+
+    /// Fails unless the caller also has `permission`: for handlers whose need depends on the request's content.
+    ///
+    /// # Errors
+    /// `permission_denied`.
+    pub fn require(&self, permission: Permission) -> ApiResult<()> {
+        require(&self.principal, permission)
+    }
+}
+
+impl OrgAccess {
+    /// The access of `principal` to their organisation, if they may do `permission` there.
+    ///
+    /// # Errors
+    /// `permission_denied`.
+    pub fn of(principal: Arc<Principal>, caller: Caller, permission: Permission) -> ApiResult<Self> {
+        require(&principal, permission)?;
+        Ok(Self { scope: OrgScope::new(principal.org), principal, caller })
+    }
+
+    /// Rhiza's own access to an organisation.
+    #[must_use]
+    pub fn system(scope: OrgScope) -> Self {
+        Self { principal: Arc::new(system_principal(scope, ProjectChoice::None)), scope, caller: Caller::system() }
+    }
+
+    /// Fails unless the caller also has `permission`.
+    ///
+    /// # Errors
+    /// `permission_denied`.
+    pub fn require(&self, permission: Permission) -> ApiResult<()> {
+        require(&self.principal, permission)
+    }
+}
+
+fn system_principal(scope: OrgScope, project: ProjectChoice) -> Principal {
+    Principal { org: scope.org, actor: Actor::System, role: Role::Owner, scopes: None, project }
+}
+
+fn require(principal: &Principal, permission: Permission) -> ApiResult<()> {
+    if principal.may(permission) {
+        return Ok(());
+    }
+    // The caller may know what they lack: it is their own role, or their own key's scopes.
+    let detail = if principal.role.allows(permission) {
+        format!("This credential's scopes do not include {permission}.")
+    } else {
+        format!("The role {} does not include {permission}.", principal.role)
+    };
+    Err(ApiError::new(rhiza_kernel::ErrorCode::PermissionDenied, detail))
+}

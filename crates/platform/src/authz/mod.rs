@@ -1,0 +1,18 @@
+//! Who is calling, and what they may do.
+//!
+//! One middleware ([`protect`]) stands before every route: unless the route is on [`PUBLIC_ROUTES`] the caller must
+//! present a credential that the [`Authenticator`] accepts. The extractors [`Allowed`] and [`AllowedOrg`] are the
+//! capabilities: a handler that takes `Allowed<need::ModelWrite>` cannot run for a caller who lacks that permission,
+//! and the scope it receives is the only one it can hand to the database.
+
+mod access;
+mod credentials;
+mod http;
+mod model;
+mod public;
+
+pub use access::{Access, OrgAccess};
+pub use credentials::{Credentials, Presented, ProjectHeader, RequestedProject, SESSION_COOKIE};
+pub use http::{Allowed, AllowedOrg, protect};
+pub use model::{Actor, AuthError, Authenticator, Caller, Need, Principal, ProjectChoice, need};
+pub use public::{PUBLIC_ROUTES, is_public};

@@ -1,0 +1,16 @@
+//! The services every slice shares, so that no slice invents its own: who may do what, the audit chain, events,
+//! durable jobs, idempotent requests, configuration, health, telemetry, backups, and the runtime they all live in.
+
+pub mod audit;
+pub mod authz;
+pub mod events;
+pub mod outbox;
+pub mod runtime;
+
+use rhiza_store::{Migration, MigrationSet};
+
+/// The tables of this crate.
+pub const MIGRATIONS: MigrationSet = MigrationSet {
+    slice: "platform",
+    migrations: &[Migration { version: 1, name: "init", sql: include_str!("migrations/0001_init.sql") }],
+};
