@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # From a clone to a running Rhiza: installs what is missing, builds the console and the server, serves on the defaults.
-# Arguments go to `rhiza serve`. RHIZA_PROFILE chooses the cargo profile (run: optimised, quick to build; release: slower to build).
+# Arguments go to `rhiza serve`. RHIZA_PROFILE chooses the cargo profile (quick: optimised and soon built; release: takes longer).
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-profile="${RHIZA_PROFILE:-run}"
+profile="${RHIZA_PROFILE:-quick}"
 
 say "installing what is missing"
 need_build_tools
