@@ -5,18 +5,26 @@
 //! HTTP/2 on the sockets it is given.
 
 mod client;
+mod download;
 mod error;
 mod etag;
 mod extract;
 mod limit;
+pub mod openapi;
 mod origin;
 mod page;
 mod problem;
 mod request;
+mod serve;
 mod shape;
+pub mod sse;
 mod stack;
+mod tls;
+mod upload;
+pub mod ws;
 
 pub use client::{ClientAddr, NetworkError, TrustedProxies};
+pub use download::{ByteRange, Download};
 pub use error::{ApiError, ApiResult, Faults, reported};
 pub use etag::{Etag, IfMatch, IfNoneMatch, not_modified};
 pub use extract::{Json, Path, Query, Valid, Validated, json};
@@ -25,5 +33,10 @@ pub use origin::{Origin, OriginError, OriginPolicy};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageQuery, cursor};
 pub use problem::{PROBLEM_JSON, Problem, ProblemField, ProblemResponses};
 pub use request::{RequestId, TraceParent, Transport, X_REQUEST_ID};
+pub use serve::{ServeConfig, serve};
 pub use shape::{ErrorContext, ErrorShape};
+pub use sse::LastEventId;
 pub use stack::{NoCompression, WebConfig, stack};
+pub use tls::{Tls, TlsError, TlsFiles};
+pub use upload::{Upload, UploadError, UploadStream};
+pub use ws::Lifecycle;

@@ -38,10 +38,10 @@ fn faults(report: &garde::Report, place: fn(&garde::Path) -> String) -> Vec<Fiel
 }
 
 /// A rule's place as a JSON pointer. garde shows paths as `a.b[0]` only, which cannot be told apart from a map key
-/// with a dot in it, so its (hidden) iterator is used.
+/// with a dot in it, so its (hidden) iterator is used; it goes from the leaf to the root.
 fn pointer(path: &garde::Path) -> String {
     let mut pointer = String::new();
-    for (_, component) in path.__iter() {
+    for (_, component) in path.__iter().rev() {
         if !component.is_empty() {
             push_pointer(&mut pointer, component);
         }
