@@ -1,0 +1,202 @@
+//! Whether settings can work together, and whether they are fit for production. Lists every fault at once.
+
+use std::fmt;
+
+use rhiza_kernel::{Coded, ErrorCode};
+use secrecy::ExposeSecret as _;
+
+use super::model::{Config, Environment};
+
+/// One fault of the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The setting, as `section.name`; empty when the file as a whole is at fault.
+    pub setting: String,
+    /// What is wrong with it and what would be right.
+    pub detail: String,
+}
+
+impl Fault {
+    pub(super) fn new(setting: &str, detail: impl Into<String>) -> Self {
+        Self { setting: setting.to_owned(), detail: detail.into() }
+    }
+}
+
+/// All faults of the settings; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the settings cannot be used:")?;
+        for fault in &self.0 {
+            write!(f, "\n  {} {}", fault.setting, fault.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Coded for Faults {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidArgument
+    }
+
+    fn public_detail(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Every fault of `config`.
+#[must_use]
+pub fn check(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    check_server(config, &mut faults);
+    check_places(config, &mut faults);
+    if config.env == Environment::Production {
+        check_production(config, &mut faults);
+    }
+    faults
+}
+
+fn check_server(config: &Config, faults: &mut Vec<Fault>) {
+    let server = &config.server;
+    if server.tls_certificate.is_empty() != server.tls_key.is_empty() {
+        faults.push(Fault::new("server.tls_certificate", "and server.tls_key must both be set, or neither"));
+    }
+    if !server.public_url.is_empty() && server.public_url.trim_end_matches('/').parse::<rhiza_web::Origin>().is_err() {
+        faults.push(Fault::new("server.public_url", "must be an address like https://rhiza.example.org"));
+    }
+    for origin in &server.cors_origins {
+        if origin != "*" && origin.parse::<rhiza_web::Origin>().is_err() {
+            faults.push(Fault::new("server.cors_origins", format!("{origin:?} is not an origin like https://a.org")));
+        }
+    }
+    for network in &server.trusted_proxies {
+        if rhiza_web::TrustedProxies::parse([network]).is_err() {
+            faults.push(Fault::new("server.trusted_proxies", format!("{network:?} is not a network like 10.0.0.0/8")));
+        }
+    }
+    for (name, value) in [
+        ("server.request_timeout_seconds", server.request_timeout_seconds),
+        ("server.body_limit_kib", server.body_limit_kib as u64),
+        ("server.max_connections", server.max_connections as u64),
+        ("database.max_connections", u64::from(config.database.max_connections)),
+        ("identity.session_idle_hours", u64::from(config.identity.session_idle_hours)),
+        ("identity.session_days", u64::from(config.identity.session_days)),
+        ("identity.password_hashers", config.identity.password_hashers as u64),
+        ("jobs.concurrency", config.jobs.concurrency as u64),
+    ] {
+        if value == 0 {
+            faults.push(Fault::new(name, "must be at least 1"));
+        }
+    }
+    if server.drain_seconds > 30 {
+        faults.push(Fault::new("server.drain_seconds", "must be at most 30: a stopping process may not take longer"));
+    }
+    let metrics = &config.telemetry.metrics_listen;
+    if !metrics.is_empty() && metrics.parse::<std::net::SocketAddr>().is_err() {
+        faults.push(Fault::new("telemetry.metrics_listen", "must be an address and port like 127.0.0.1:9090"));
+    }
+}
+
+fn check_places(config: &Config, faults: &mut Vec<Fault>) {
+    if let Err(error) = rhiza_store::DbUrl::parse(&config.database_url()) {
+        faults.push(Fault::new("database.url", error.to_string()));
+    }
+    let storage = config.storage_url();
+    if !storage.starts_with("file://") && !storage.starts_with("s3://") {
+        faults.push(Fault::new("storage.url", "must begin with file:// or s3://"));
+    }
+    if storage == "s3://" || storage == "file://" {
+        faults.push(Fault::new("storage.url", "names no place"));
+    }
+    let id = config.storage.s3_access_key_id.is_empty();
+    if storage.starts_with("s3://") && id != config.storage.s3_secret_access_key.expose_secret().is_empty() {
+        faults.push(Fault::new("storage.s3_access_key_id", "and the secret must both be set, or neither"));
+    }
+}
+
+/// What is fit for a laptop only.
+fn check_production(config: &Config, faults: &mut Vec<Fault>) {
+    if config.server.cors_origins.iter().any(|origin| origin == "*") {
+        faults.push(Fault::new("server.cors_origins", "must name origins in production, not *"));
+    }
+    let public = config.public_url();
+    if config.server.public_url.is_empty() {
+        faults.push(Fault::new("server.public_url", "must be set in production"));
+    } else if !public.starts_with("https://") {
+        faults.push(Fault::new("server.public_url", "must be https in production: sessions need secure cookies"));
+    } else if !config.has_tls() && config.server.trusted_proxies.is_empty() {
+        faults.push(Fault::new(
+            "server.trusted_proxies",
+            "must name the proxy that terminates TLS, or server.tls_certificate and server.tls_key must be set",
+        ));
+    }
+    if let Ok(url) = url::Url::parse(&config.database_url())
+        && let Some(password) = url.password()
+    {
+        weak(faults, "database.url", password);
+    }
+    let secret = config.storage.s3_secret_access_key.expose_secret();
+    if !secret.is_empty() {
+        weak(faults, "storage.s3_secret_access_key", secret);
+    }
+}
+
+/// Secrets shorter than this can be guessed in reasonable time even through a slow interface.
+const SHORTEST_SECRET: usize = 12;
+
+fn weak(faults: &mut Vec<Fault>, setting: &str, secret: &str) {
+    let example = ["password", "changeme", "change-me", "secret", "example", "rhiza", "postgres", "minioadmin"];
+    let lower = secret.to_lowercase();
+    if secret.len() < SHORTEST_SECRET {
+        faults.push(Fault::new(setting, format!("holds a secret shorter than {SHORTEST_SECRET} characters")));
+    } else if example.iter().any(|word| lower.trim_end_matches(|c: char| c.is_ascii_digit()) == *word) {
+        faults.push(Fault::new(setting, "holds an example secret"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::load;
+
+    fn production(pairs: &[(&str, &str)]) -> Result<super::Config, super::Faults> {
+        let mut all: BTreeMap<String, String> =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        all.insert("RHIZA_ENV".to_owned(), "production".to_owned());
+        load(None, &all, &[])
+    }
+
+    #[test]
+    fn production_refuses_laptop_settings_all_at_once() {
+        let faults = production(&[
+            ("RHIZA_SERVER__CORS_ORIGINS", "*"),
+            ("RHIZA_SERVER__PUBLIC_URL", "http://rhiza.example.org"),
+            ("RHIZA_DATABASE_URL", "postgres://rhiza:short@db/rhiza"),
+        ])
+        .unwrap_err();
+        let settings: Vec<&str> = faults.0.iter().map(|f| f.setting.as_str()).collect();
+        assert_eq!(settings, ["server.cors_origins", "server.public_url", "database.url"]);
+        assert!(!faults.to_string().contains("short@"), "{faults}");
+    }
+
+    #[test]
+    fn production_starts_behind_a_named_proxy() {
+        production(&[
+            ("RHIZA_SERVER__PUBLIC_URL", "https://rhiza.example.org"),
+            ("RHIZA_SERVER__TRUSTED_PROXIES", "10.0.0.0/8"),
+        ])
+        .unwrap();
+    }
+
+    #[test]
+    fn half_a_key_pair_is_a_fault() {
+        let all = BTreeMap::from([("RHIZA_SERVER__TLS_KEY".to_owned(), "k.pem".to_owned())]);
+        let faults = load(None, &all, &[]).unwrap_err();
+        assert_eq!(faults.0.len(), 1);
+    }
+}

@@ -1,0 +1,200 @@
+//! Laying file, variables and flags over the defaults.
+
+use std::collections::BTreeMap;
+
+use config::{File, FileFormat, Map, Value, ValueKind};
+
+use super::check::{Fault, Faults, check};
+use super::model::Config;
+use super::DEFAULTS;
+
+/// Variables with short names, and the ones other tools already set. Later ones win.
+const SHORT_NAMES: [(&str, &str); 8] = [
+    ("AWS_REGION", "storage.s3_region"),
+    ("AWS_ACCESS_KEY_ID", "storage.s3_access_key_id"),
+    ("AWS_SECRET_ACCESS_KEY", "storage.s3_secret_access_key"),
+    ("RHIZA_ENV", "env"),
+    ("RHIZA_DATA_DIR", "data_dir"),
+    ("RHIZA_LISTEN", "server.listen"),
+    ("RHIZA_DATABASE_URL", "database.url"),
+    ("RHIZA_STORAGE_URL", "storage.url"),
+];
+
+/// Variables that begin with `RHIZA_` without being settings: the names of tests and of the build.
+const NOT_SETTINGS: [&str; 4] = ["RHIZA_TEST_", "RHIZA_CACHE", "RHIZA_BIN", "RHIZA_PYTHON"];
+
+/// The settings in force: `flags` (as `section.name` and value) over `environment` over `file` (name and text) over the
+/// defaults.
+///
+/// # Errors
+/// Every fault there is: unknown names, values of the wrong kind, combinations that cannot work.
+pub fn load(
+    file: Option<(&str, &str)>,
+    environment: &BTreeMap<String, String>,
+    flags: &[(&str, String)],
+) -> Result<Config, Faults> {
+    let known = flatten(parse("the built-in defaults", DEFAULTS)?);
+    let mut faults = Vec::new();
+    let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    if let Some((name, text)) = file {
+        for path in flatten(parse(name, text)?).keys().filter(|path| !known.contains_key(*path)) {
+            faults.push(Fault::new(path, format!("is not a setting (in {name}){}", suggestion(path, &known))));
+        }
+        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+    }
+    let mut overrides: Vec<(String, String, String)> = Vec::new();
+    for (variable, value) in environment {
+        let Some(rest) = variable.strip_prefix("RHIZA_") else { continue };
+        if SHORT_NAMES.iter().any(|(name, _)| name == variable)
+            || NOT_SETTINGS.iter().any(|prefix| variable.starts_with(prefix))
+        {
+            continue;
+        }
+        let path = rest.to_lowercase().replace("__", ".");
+        if known.contains_key(&path) {
+            overrides.push((path, value.clone(), variable.clone()));
+        } else {
+            let hint = suggestion(&path, &known);
+            faults.push(Fault::new(&path, format!("is not a setting (variable {variable}){hint}")));
+        }
+    }
+    // The usual AWS variables are only hints: a setting of our own wins over them.
+    for (variable, path) in SHORT_NAMES {
+        if let Some(value) = environment.get(variable).filter(|value| !value.is_empty()) {
+            let own = overrides.iter().any(|(set, _, _)| set == path);
+            if !own {
+                overrides.push((path.to_owned(), value.clone(), variable.to_owned()));
+            }
+        }
+    }
+    overrides.extend(flags.iter().map(|(path, value)| ((*path).to_owned(), value.clone(), "a flag".to_owned())));
+    for (path, text, origin) in overrides {
+        match convert(known.get(&path), &text) {
+            Ok(value) => {
+                builder = builder.set_override(&path, value).map_err(|e| Faults(vec![Fault::new(&path, e.to_string())]))?;
+            }
+            Err(expected) => faults.push(Fault::new(&path, format!("must be {expected} ({origin})"))),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Faults(faults));
+    }
+    let built = builder.build().map_err(|e| Faults(vec![Fault::new("", e.to_string())]))?;
+    let config: Config = built.try_deserialize().map_err(|e| Faults(vec![Fault::new("", e.to_string())]))?;
+    let faults = check(&config);
+    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+}
+
+fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Faults> {
+    config::Config::builder()
+        .add_source(File::from_str(text, FileFormat::Toml))
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .map_err(|e| Faults(vec![Fault::new("", format!("{name} cannot be read: {e}"))]))
+}
+
+/// All leaves as `section.name`.
+fn flatten(table: Map<String, Value>) -> BTreeMap<String, ValueKind> {
+    let mut leaves = BTreeMap::new();
+    for (name, value) in table {
+        match value.kind {
+            ValueKind::Table(inner) => {
+                leaves.extend(flatten(inner).into_iter().map(|(rest, kind)| (format!("{name}.{rest}"), kind)));
+            }
+            kind => {
+                leaves.insert(name, kind);
+            }
+        }
+    }
+    leaves
+}
+
+/// Reads a variable's or flag's text as the kind of value that the default has.
+fn convert(default: Option<&ValueKind>, text: &str) -> Result<Value, &'static str> {
+    let kind = match default {
+        Some(ValueKind::Boolean(_)) => {
+            ValueKind::Boolean(text.parse().map_err(|_| "true or false")?)
+        }
+        Some(ValueKind::I64(_) | ValueKind::U64(_)) => ValueKind::I64(text.parse().map_err(|_| "a whole number")?),
+        Some(ValueKind::Float(_)) => ValueKind::Float(text.parse().map_err(|_| "a number")?),
+        Some(ValueKind::Array(_)) => ValueKind::Array(
+            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect(),
+        ),
+        _ => ValueKind::String(text.to_owned()),
+    };
+    Ok(Value::new(None, kind))
+}
+
+/// The known name that is nearest, when one is near.
+fn suggestion(path: &str, known: &BTreeMap<String, ValueKind>) -> String {
+    let leaf = path.rsplit('.').next().unwrap_or(path);
+    known
+        .keys()
+        .find(|name| name.rsplit('.').next() == Some(leaf) || distance(name, path) <= 2)
+        .map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let change = before + usize::from(ca != *cb);
+            before = row[j + 1];
+            row[j + 1] = change.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_good_as_they_are() {
+        let config = load(None, &env(&[]), &[]).unwrap();
+        assert_eq!(config.public_url(), "http://localhost:8080");
+        assert!(config.database_url().starts_with("sqlite://./rhiza-data"));
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_those_over_the_file() {
+        let file = Some(("f.toml", "data_dir = \"a\"\n[server]\nlisten = \"127.0.0.1:1\"\ndrain_seconds = 3\n"));
+        let variables = env(&[
+            ("RHIZA_LISTEN", "127.0.0.1:2"),
+            ("RHIZA_DATA_DIR", "b"),
+            ("RHIZA_SERVER__CORS_ORIGINS", "https://a.org, https://b.org"),
+            ("RHIZA_TEST_POSTGRES_URL", "ignored"),
+        ]);
+        let config = load(file, &variables, &[("server.listen", "127.0.0.1:3".to_owned())]).unwrap();
+        assert_eq!(config.server.listen.port(), 3);
+        assert_eq!(config.data_dir.to_str(), Some("b"));
+        assert_eq!(config.server.drain_seconds, 3);
+        assert_eq!(config.server.cors_origins, ["https://a.org", "https://b.org"]);
+    }
+
+    #[test]
+    fn every_unknown_name_and_wrong_kind_is_listed_at_once() {
+        let file = Some(("f.toml", "[server]\nlisten_on = 1\n[sever]\npublic_url = \"x\"\n"));
+        let variables = env(&[("RHIZA_SERVER__DRAIN_SECONDS", "soon"), ("RHIZA_TYPO", "1")]);
+        let faults = load(file, &variables, &[]).unwrap_err();
+        let text = faults.to_string();
+        assert_eq!(faults.0.len(), 4, "{text}");
+        assert!(text.contains("did you mean server.public_url?"), "{text}");
+        assert!(text.contains("must be a whole number (RHIZA_SERVER__DRAIN_SECONDS)"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_refused_by_name() {
+        let text = load(Some(("f.toml", "= 1")), &env(&[]), &[]).unwrap_err().to_string();
+        assert!(text.contains("f.toml"), "{text}");
+    }
+}

@@ -1,0 +1,147 @@
+//! The settings as types. What each one means stands in `config/default.toml`, and only there.
+#![expect(missing_docs, reason = "config/default.toml is the manual; a second one here would drift from it")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub env: Environment,
+    pub data_dir: PathBuf,
+    pub server: ServerConfig,
+    pub database: DatabaseConfig,
+    pub storage: StorageConfig,
+    pub telemetry: TelemetryConfig,
+    pub identity: IdentityConfig,
+    pub jobs: JobsConfig,
+    pub tracking: TrackingConfig,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub public_url: String,
+    pub trusted_proxies: Vec<String>,
+    pub tls_certificate: String,
+    pub tls_key: String,
+    pub cors_origins: Vec<String>,
+    pub request_timeout_seconds: u64,
+    pub body_limit_kib: usize,
+    pub max_connections: usize,
+    pub drain_seconds: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    pub url: SecretString,
+    pub max_connections: u32,
+    pub sqlite_cache_kib: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageConfig {
+    pub url: String,
+    pub s3_endpoint: String,
+    pub s3_region: String,
+    pub s3_path_style: bool,
+    pub s3_access_key_id: String,
+    pub s3_secret_access_key: SecretString,
+    pub upload_limit_mib: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    pub log: String,
+    pub log_format: LogFormat,
+    pub metrics_listen: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    pub session_idle_hours: u32,
+    pub session_days: u32,
+    pub password_hashers: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobsConfig {
+    pub concurrency: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackingConfig {
+    pub deleted_grace_days: u32,
+    pub blob_grace_hours: u32,
+}
+
+impl Config {
+    /// The database's address: the configured one, or SQLite in the data folder.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        use secrecy::ExposeSecret as _;
+        match self.database.url.expose_secret() {
+            "" => format!("sqlite://{}", self.data_dir.join("rhiza.db").display()),
+            url => url.to_owned(),
+        }
+    }
+
+    /// Where blobs live: the configured place, or a folder in the data folder.
+    #[must_use]
+    pub fn storage_url(&self) -> String {
+        match self.storage.url.as_str() {
+            "" => format!("file://{}", self.data_dir.join("blobs").display()),
+            url => url.to_owned(),
+        }
+    }
+
+    /// Whether this process terminates TLS itself.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        !self.server.tls_certificate.is_empty()
+    }
+
+    /// The address people type, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        match self.server.public_url.trim_end_matches('/') {
+            "" => {
+                let scheme = if self.has_tls() { "https" } else { "http" };
+                let port = self.server.listen.port();
+                // Browsers keep secure cookies on plain http for these names only.
+                let host = if self.server.listen.ip().is_loopback() || self.server.listen.ip().is_unspecified() {
+                    "localhost".to_owned()
+                } else {
+                    self.server.listen.ip().to_string()
+                };
+                format!("{scheme}://{host}:{port}")
+            }
+            url => url.to_owned(),
+        }
+    }
+}
