@@ -9,7 +9,7 @@ count_tests.py --excerpt LOG   prints the lines around failures and the end of t
 import re
 import sys
 
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\([A-Z0-9])")
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;")
 NEXTEST = re.compile(r"^\s*Summary \[.*?\] .*?tests? run: (.*)$")

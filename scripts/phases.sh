@@ -12,6 +12,13 @@ wanted() {
     case " $ONLY " in *" $1 "*) return 0 ;; *) return 1 ;; esac
 }
 
+# wants_any NAME...: whether any of these phases will run.
+wants_any() {
+    local name
+    for name in "$@"; do if wanted "$name"; then return 0; fi; done
+    return 1
+}
+
 # phase tests|check NAME COMMAND...
 #   tests: the log must hold the closing lines of at least one test runner, and at least one test must have run.
 #   check: passes or fails as one.

@@ -19,5 +19,7 @@ say "building the server (the first time takes several minutes)"
 
 folder="$profile"
 [ "$profile" != dev ] || folder=debug
+# Rhiza takes every RHIZA_ variable for a setting.
+unset RHIZA_PROFILE
 say "starting Rhiza; its data is kept in $PWD/rhiza-data, Ctrl-C stops it"
 exec "$CARGO_TARGET_DIR/$folder/rhiza" serve "$@"

@@ -29,7 +29,10 @@ say "installing what is missing"
 need_build_tools
 need_rust
 need_python
-need_node
+if wants_any console-build console e2e generated; then
+    need_node
+    need_console_modules || die "the console's packages could not be installed"
+fi
 
 # --- checks ------------------------------------------------------------------------------------
 
@@ -90,23 +93,24 @@ run_tests() {
     phase check console-build console_build
     phase tests console console_tests
     phase tests rust rust_tests
+    if wants_any python-sqlite python-postgres e2e && [ -n "${ONLY:-}" ]; then ONLY="$ONLY binary"; fi
     phase check binary rhiza_binary
     phase tests python-sqlite python_tests sqlite
     phase tests python-postgres python_tests postgres
     phase tests e2e console_e2e
 }
 
-need_console_modules || die "the console's packages could not be installed"
-
 for group in "$@"; do
     [ "$group" != checks ] || need_rust_components
     if [ "$group" = tests ]; then
-        need_chromium
-        need_services
-        trap stop_services EXIT
-        start_services
+        if wanted e2e; then need_chromium; fi
+        if wants_any rust python-sqlite python-postgres e2e; then
+            need_services
+            trap stop_services EXIT
+            start_services
+        fi
         export RHIZA_BIN="$CARGO_TARGET_DIR/debug/rhiza"
-        if wanted python-sqlite || wanted python-postgres; then
+        if wants_any python-sqlite python-postgres; then
             say "preparing the Python clients"
             mkdir -p "$LOGS"
             tests/python/setup.sh >"$LOGS/python-setup.log" 2>&1 </dev/null || {
