@@ -3,9 +3,13 @@
 
 pub mod audit;
 pub mod authz;
+pub mod config;
 pub mod events;
+pub mod health;
+pub mod jobs;
 pub mod outbox;
 pub mod runtime;
+pub mod telemetry;
 
 use rhiza_store::{Migration, MigrationSet};
 
