@@ -165,8 +165,7 @@ mod tests {
     use super::super::load;
 
     fn production(pairs: &[(&str, &str)]) -> Result<super::Config, super::Faults> {
-        let mut all: BTreeMap<String, String> =
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut all: BTreeMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         all.insert("RHIZA_ENV".to_owned(), "production".to_owned());
         load(None, &all, &[])
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use config::{File, FileFormat, Map, Value, ValueKind};
 
+use super::DEFAULTS;
 use super::check::{Fault, Faults, check};
 use super::model::Config;
-use super::DEFAULTS;
 
 /// Variables with short names, and the ones other tools already set. Later ones win.
 const SHORT_NAMES: [(&str, &str); 8] = [
@@ -71,7 +71,8 @@ pub fn load(
     for (path, text, origin) in overrides {
         match convert(known.get(&path), &text) {
             Ok(value) => {
-                builder = builder.set_override(&path, value).map_err(|e| Faults(vec![Fault::new(&path, e.to_string())]))?;
+                builder =
+                    builder.set_override(&path, value).map_err(|e| Faults(vec![Fault::new(&path, e.to_string())]))?;
             }
             Err(expected) => faults.push(Fault::new(&path, format!("must be {expected} ({origin})"))),
         }
@@ -112,14 +113,12 @@ fn flatten(table: Map<String, Value>) -> BTreeMap<String, ValueKind> {
 /// Reads a variable's or flag's text as the kind of value that the default has.
 fn convert(default: Option<&ValueKind>, text: &str) -> Result<Value, &'static str> {
     let kind = match default {
-        Some(ValueKind::Boolean(_)) => {
-            ValueKind::Boolean(text.parse().map_err(|_| "true or false")?)
-        }
+        Some(ValueKind::Boolean(_)) => ValueKind::Boolean(text.parse().map_err(|_| "true or false")?),
         Some(ValueKind::I64(_) | ValueKind::U64(_)) => ValueKind::I64(text.parse().map_err(|_| "a whole number")?),
         Some(ValueKind::Float(_)) => ValueKind::Float(text.parse().map_err(|_| "a number")?),
-        Some(ValueKind::Array(_)) => ValueKind::Array(
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect(),
-        ),
+        Some(ValueKind::Array(_)) => {
+            ValueKind::Array(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
+        }
         _ => ValueKind::String(text.to_owned()),
     };
     Ok(Value::new(None, kind))

@@ -132,8 +132,7 @@ const VISIBLE: &str = "org_id = $1 AND (project_id = $2 OR project_id IS NULL)";
 /// Database failures.
 pub async fn get(tx: &Tx, scope: &ProjectScope, id: JobId) -> Result<Option<Job>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {VISIBLE} AND job_id = $3");
-    let row: Option<Row> =
-        tx.fetch_optional(&sql, binds![scope.org.uuid(), scope.project.uuid(), id.uuid()]).await?;
+    let row: Option<Row> = tx.fetch_optional(&sql, binds![scope.org.uuid(), scope.project.uuid(), id.uuid()]).await?;
     row.map(Job::try_from).transpose()
 }
 
@@ -190,8 +189,7 @@ pub enum Cancelled {
 /// Database failures.
 pub async fn cancel(tx: &Tx, scope: &ProjectScope, id: JobId, env: &Env) -> Result<Option<Cancelled>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE {VISIBLE} AND job_id = $3{}", tx.dialect().for_update());
-    let row: Option<Row> =
-        tx.fetch_optional(&sql, binds![scope.org.uuid(), scope.project.uuid(), id.uuid()]).await?;
+    let row: Option<Row> = tx.fetch_optional(&sql, binds![scope.org.uuid(), scope.project.uuid(), id.uuid()]).await?;
     let Some(job) = row.map(Job::try_from).transpose()? else { return Ok(None) };
     let now = env.now();
     match job.state {

@@ -16,8 +16,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::model::{Job, JobError, Outcome, RetryPolicy, Schedule};
-use super::system::{self, Beat, Lease};
 use super::store;
+use super::system::{self, Beat, Lease};
 use crate::events::Hub;
 use crate::runtime::Tasks;
 
@@ -194,8 +194,7 @@ impl Worker {
         system::fire_schedules(&self.db, &self.schedules, &self.env).await?;
         let kinds: Vec<&str> = self.handlers.keys().copied().collect();
         let free = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX);
-        let jobs =
-            system::claim(&self.db, &self.options.name, &kinds, free, self.options.lease, &self.env).await?;
+        let jobs = system::claim(&self.db, &self.options.name, &kinds, free, self.options.lease, &self.env).await?;
         for job in jobs {
             self.announce(&job);
             let worker = self.clone();
@@ -240,7 +239,9 @@ impl Worker {
                 metrics::histogram!("rhiza_job_duration_seconds", "kind" => kind.clone(), "state" => job.state.as_str())
                     .record(seconds);
                 match &job.error {
-                    Some(error) => tracing::warn!(job = %id, kind, state = job.state.as_str(), error, "job attempt failed"),
+                    Some(error) => {
+                        tracing::warn!(job = %id, kind, state = job.state.as_str(), error, "job attempt failed")
+                    }
                     None => tracing::info!(job = %id, kind, state = job.state.as_str(), seconds, "job settled"),
                 }
                 self.announce(&job);

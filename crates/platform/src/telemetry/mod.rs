@@ -53,11 +53,7 @@ pub fn init(config: &TelemetryConfig, is_terminal: bool) -> Result<LogControl, T
     } else {
         fmt::layer().json().flatten_event(true).with_current_span(true).with_writer(std::io::stderr).boxed()
     };
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(output)
-        .try_init()
-        .map_err(|e| TelemetryError(e.to_string()))?;
+    tracing_subscriber::registry().with(filter).with(output).try_init().map_err(|e| TelemetryError(e.to_string()))?;
     Ok(LogControl(handle))
 }
 

@@ -1,0 +1,17 @@
+//! The platform on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+#[path = "platform/audit.rs"]
+mod audit;
+#[path = "platform/jobs.rs"]
+mod jobs;
+#[path = "platform/jobs_interleavings.rs"]
+mod jobs_interleavings;
+#[path = "platform/outbox.rs"]
+mod outbox;
+
+use rhiza_store::MigrationSet;
+
+/// The schema the tests need.
+const SETS: &[MigrationSet] = &[rhiza_platform::MIGRATIONS];
