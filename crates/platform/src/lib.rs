@@ -6,6 +6,7 @@ pub mod authz;
 pub mod config;
 pub mod events;
 pub mod health;
+pub mod idempotency;
 pub mod jobs;
 pub mod outbox;
 pub mod runtime;

@@ -13,6 +13,7 @@ mod public;
 
 pub use access::{Access, OrgAccess};
 pub use credentials::{Credentials, Presented, ProjectHeader, RequestedProject, SESSION_COOKIE};
+pub(crate) use http::principal_of;
 pub use http::{Allowed, AllowedOrg, protect};
 pub use model::{Actor, AuthError, Authenticator, Caller, Need, Principal, ProjectChoice, need};
 pub use public::{PUBLIC_ROUTES, is_public};

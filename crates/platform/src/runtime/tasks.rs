@@ -61,6 +61,12 @@ impl Tasks {
         self.tracker.clone()
     }
 
+    /// The same tasks and signal, as the HTTP kit takes them.
+    #[must_use]
+    pub fn lifecycle(&self) -> rhiza_web::Lifecycle {
+        rhiza_web::Lifecycle { tasks: self.tracker.clone(), shutdown: self.token.clone() }
+    }
+
     /// Asks every task to end and waits up to `limit`. Tells whether all of them did.
     pub async fn shutdown(&self, limit: Duration) -> bool {
         self.token.cancel();
