@@ -1,0 +1,239 @@
+//! The edge: who calls, how a request is read, how an answer and an error are written in MLflow's shape.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, header};
+use rhiza_kernel::{ErrorCode, ProjectScope};
+use rhiza_web::{ApiError, ErrorContext, ErrorShape};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::fields::Fields;
+use crate::error::{Code, TrackingError};
+
+/// Largest request body: a batch of the permitted 1,000 entries with the longest values stays below it.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// Who makes a request, and in which project.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The project every id of the request is looked up in.
+    pub scope: ProjectScope,
+}
+
+macro_rules! capabilities {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone)]
+            pub struct $name(pub Caller);
+
+            impl<S: Send + Sync> FromRequestParts<S> for $name {
+                type Rejection = TrackingError;
+
+                async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, TrackingError> {
+                    parts.extensions.get::<Caller>().cloned().map(Self).ok_or_else(|| {
+                        TrackingError::new(Code::Unauthenticated, "No credential came with the request.")
+                    })
+                }
+            }
+        )+
+    };
+}
+
+capabilities! {
+    /// May read experiments and runs.
+    CanReadExperiments;
+    /// May create and change experiments and runs.
+    CanWriteExperiments;
+    /// May read the registry.
+    CanReadModels;
+    /// May change the registry.
+    CanWriteModels;
+}
+
+/// A request of an MLflow client: its fields out of the query string or the JSON body.
+#[derive(Debug)]
+pub struct Request(pub Fields);
+
+impl<S: Send + Sync> FromRequest<S> for Request {
+    type Rejection = TrackingError;
+
+    async fn from_request(request: axum::extract::Request, _: &S) -> Result<Self, TrackingError> {
+        if request.method() == Method::GET
+            && let Some(query) = request.uri().query().filter(|q| !q.is_empty())
+        {
+            let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            return Ok(Self(Fields::Query(pairs)));
+        }
+        if matches!(*request.method(), Method::POST | Method::PUT) {
+            check_content_type(request.headers().get(header::CONTENT_TYPE))?;
+        }
+        let body = to_bytes(request.into_body(), MAX_BODY)
+            .await
+            .map_err(|_| TrackingError::new(Code::BadRequest, "The request body could not be read to its end."))?;
+        Ok(Self(parse_body(&body)?))
+    }
+}
+
+fn check_content_type(given: Option<&HeaderValue>) -> Result<(), TrackingError> {
+    let Some(given) = given else {
+        return Err(TrackingError::invalid("Bad Request. Content-Type header is missing."));
+    };
+    let essence = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if essence == "application/json" {
+        return Ok(());
+    }
+    Err(TrackingError::invalid("Bad Request. Content-Type must be one of ['application/json']."))
+}
+
+/// A body that is no JSON counts as empty: the checks of required fields then say what is missing. A JSON text is
+/// decoded once more, for clients that encode twice.
+fn parse_body(body: &[u8]) -> Result<Fields, TrackingError> {
+    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let value = match value {
+        Value::String(inner) => serde_json::from_str(&inner).unwrap_or(Value::Null),
+        other => other,
+    };
+    match value {
+        Value::Object(map) => Ok(Fields::Json(map)),
+        Value::Null => Ok(Fields::none()),
+        _ => Err(TrackingError::invalid("Bad Request. The body must be a JSON object.")),
+    }
+}
+
+/// An answer, already encoded.
+#[derive(Debug)]
+pub struct Reply(pub Vec<u8>);
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.0));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+/// The answer with `value` as its JSON.
+///
+/// # Errors
+/// When it cannot be encoded: our bug.
+pub fn reply_json<T: Serialize>(value: &T) -> Result<Reply, TrackingError> {
+    serde_json::to_vec(value).map(Reply).map_err(|e| TrackingError::Internal(format!("encoding an answer: {e}")))
+}
+
+/// The empty answer, `{}`.
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+pub struct Empty {}
+
+impl IntoResponse for Empty {
+    fn into_response(self) -> Response {
+        Reply(b"{}".to_vec()).into_response()
+    }
+}
+
+/// A tag or parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeyValue {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// An error as MLflow's server writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MlflowErrorBody {
+    /// The code to branch on.
+    #[schema(example = "RESOURCE_DOES_NOT_EXIST")]
+    pub error_code: String,
+    /// What went wrong, for people.
+    pub message: String,
+    /// The class of the error, as SQL numbers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+    /// The class of the error, in a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_class: Option<String>,
+}
+
+/// The errors any MLflow route may answer with, for `#[utoipa::path(responses(…, MlflowErrors))]`.
+#[derive(Debug, Clone, Copy, utoipa::IntoResponses)]
+#[response(status = "default", description = "The request was refused or failed")]
+pub struct MlflowErrors(#[to_schema] MlflowErrorBody);
+
+fn body(code: Code, message: String) -> Vec<u8> {
+    let class = code.class();
+    let body = MlflowErrorBody {
+        error_code: code.as_str().to_owned(),
+        message,
+        sqlstate: class.map(|(state, _)| state.to_owned()),
+        error_class: class.map(|(_, class)| class.to_owned()),
+    };
+    // Texts only: this cannot fail.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+fn response(status: StatusCode, code: Code, message: String) -> Response {
+    let mut response = Reply(body(code, message)).into_response();
+    *response.status_mut() = status;
+    response
+}
+
+impl IntoResponse for TrackingError {
+    fn into_response(self) -> Response {
+        use rhiza_kernel::Coded as _;
+        let code = self.mlflow_code();
+        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let answer = response(status, code, self.public_detail());
+        rhiza_web::reported(answer, ApiError::from(self).with_status(status))
+    }
+}
+
+/// Writes the errors of the layers around the routes (401, 413, a timeout) in MLflow's shape.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MlflowShape;
+
+impl ErrorShape for MlflowShape {
+    fn render(&self, error: &ApiError, _: &ErrorContext<'_>) -> Response {
+        let code = match error.code() {
+            ErrorCode::Malformed | ErrorCode::TooLarge | ErrorCode::Cancelled => Code::BadRequest,
+            ErrorCode::InvalidArgument => Code::InvalidParameterValue,
+            ErrorCode::Unauthenticated => Code::Unauthenticated,
+            ErrorCode::PermissionDenied | ErrorCode::QuotaExceeded => Code::PermissionDenied,
+            ErrorCode::NotFound if error.reason() == Some("RESOURCE_DOES_NOT_EXIST") => Code::ResourceDoesNotExist,
+            ErrorCode::NotFound => Code::EndpointNotFound,
+            ErrorCode::Conflict | ErrorCode::PreconditionFailed => Code::ResourceConflict,
+            ErrorCode::RateLimited => Code::RequestLimitExceeded,
+            ErrorCode::Internal => Code::InternalError,
+            ErrorCode::Unavailable => Code::TemporarilyUnavailable,
+            ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
+        };
+        response(error.status(), code, error.detail().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_no_json_is_an_empty_request() {
+        assert!(!parse_body(b"nonsense").unwrap().given("x"));
+        assert!(!parse_body(b"").unwrap().given("x"));
+        assert!(parse_body(b"\"{\\\"x\\\": 1}\"").unwrap().given("x"));
+        assert!(parse_body(b"[1]").is_err());
+    }
+
+    #[test]
+    fn an_error_is_written_as_mlflow_writes_it() {
+        let text = String::from_utf8(body(Code::ResourceDoesNotExist, "gone".into())).unwrap();
+        assert_eq!(
+            text,
+            r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"gone","sqlstate":"KAM00","error_class":"RESOURCE_NOT_FOUND"}"#
+        );
+    }
+}

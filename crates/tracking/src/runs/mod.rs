@@ -1,0 +1,14 @@
+//! Runs: their life, parameters and tags, the batches that fill them, what went in and came out, and search.
+
+mod http;
+mod http_logging;
+pub(crate) mod ingest;
+pub mod model;
+pub(crate) mod service;
+pub(crate) mod store;
+pub(crate) mod store_search;
+pub(crate) mod view;
+
+pub use http::router;
+pub use model::RunStatus;
+pub use store::RunHead;
