@@ -1,0 +1,63 @@
+// The address of each page: every filter, order and choice of columns is in it, so that any view can be shared.
+import { asNumber, asOneOf, asString, asStrings, compact } from './search';
+
+type Raw = Record<string, unknown>;
+
+export const lifecycles = ['active', 'deleted', 'all'] as const;
+export type Lifecycle = (typeof lifecycles)[number];
+
+export function experimentsSearch(s: Raw) {
+  return compact({ q: asString(s['q']), view: asOneOf(s['view'], lifecycles) });
+}
+
+export function runsSearch(s: Raw) {
+  return compact({
+    filter: asString(s['filter']),
+    /** One clause of MLflow's order_by, such as `metrics.loss ASC`. */
+    sort: asString(s['sort']),
+    /** Column ids (see columns.ts); absent means the default choice. */
+    cols: asStrings(s['cols']),
+    view: asOneOf(s['view'], lifecycles),
+    /** `true` lists child runs on their own instead of under their parents. */
+    flat: s['flat'] === true ? true : undefined,
+  });
+}
+export type RunsSearch = ReturnType<typeof runsSearch>;
+
+export const runTabs = ['overview', 'metrics', 'system', 'artifacts'] as const;
+export const xAxes = ['step', 'time', 'relative'] as const;
+export type XAxis = (typeof xAxes)[number];
+
+function chartSearch(s: Raw) {
+  return {
+    x: asOneOf(s['x'], xAxes),
+    smooth: asNumber(s['smooth'], 0, 0.99),
+    log: s['log'] === true ? true : undefined,
+    /** Substring that metric names must contain. */
+    q: asString(s['q']),
+  };
+}
+export type ChartSearch = Partial<ReturnType<typeof chartSearch>>;
+
+export function runSearch(s: Raw) {
+  return compact({ tab: asOneOf(s['tab'], runTabs), path: asString(s['path']), ...chartSearch(s) });
+}
+
+export const compareTabs = ['summary', 'curves', 'parallel', 'scatter'] as const;
+export function compareSearch(s: Raw) {
+  return compact({
+    runs: asStrings(s['runs']),
+    tab: asOneOf(s['tab'], compareTabs),
+    /** Show only the rows in which the runs differ. */
+    diff: s['diff'] === true ? true : undefined,
+    axes: asStrings(s['axes']),
+    colour: asString(s['colour']),
+    sx: asString(s['sx']),
+    sy: asString(s['sy']),
+    ...chartSearch(s),
+  });
+}
+
+export function modelSearch(s: Raw) {
+  return compact({ path: asString(s['path']) });
+}

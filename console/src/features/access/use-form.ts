@@ -1,0 +1,33 @@
+import { useState, type FormEvent } from 'react';
+
+/** A form's values, which of them were touched, and its one submission at a time; input is kept on failure. */
+export function useForm<T extends Record<string, string>>(start: T, rules: { [K in keyof T]?: (value: string) => string | null }, onSubmit: (values: T) => Promise<void>) {
+  const [values, setValues] = useState(start);
+  const [touched, setTouched] = useState<Partial<Record<keyof T, boolean>>>({});
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const problem = (key: keyof T) => rules[key]?.(values[key] ?? '') ?? null;
+  const valid = Object.keys(start).every((key) => problem(key) === null);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (busy) return;
+    setTouched(Object.fromEntries(Object.keys(start).map((k) => [k, true])) as Record<keyof T, boolean>);
+    if (!valid) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await onSubmit(values);
+    } catch (caught) {
+      setError(caught);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const input = (key: keyof T & string) => ({
+    name: key,
+    value: values[key],
+    onChange: (event: { target: { value: string } }) => setValues((v) => ({ ...v, [key]: event.target.value })),
+    onBlur: () => setTouched((t) => ({ ...t, [key]: true })),
+  });
+  return { values, busy, error, valid, submit: (event: FormEvent) => void submit(event), input, shown: (key: keyof T) => (touched[key] ? problem(key) : null) };
+}

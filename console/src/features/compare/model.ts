@@ -1,0 +1,71 @@
+import type { RunRow } from '~/api';
+import { toNumber } from '~/ui/format';
+
+export interface Fact {
+  id: string;
+  kind: 'metric' | 'param';
+  key: string;
+  /** By run, in the order of the runs; undefined where it was not logged. */
+  values: (string | undefined)[];
+  differs: boolean;
+}
+
+/** Every parameter and metric of the runs, side by side, and whether the runs differ in it. */
+export function facts(runs: readonly RunRow[]): Fact[] {
+  const collect = (kind: Fact['kind'], of: (run: RunRow) => Record<string, unknown>): Fact[] =>
+    [...new Set(runs.flatMap((r) => Object.keys(of(r))))]
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+      .map((key) => {
+        const values = runs.map((r) => {
+          const value = of(r)[key];
+          return value === undefined ? undefined : String(value);
+        });
+        return { id: `${kind[0]}:${key}`, kind, key, values, differs: new Set(values).size > 1 };
+      });
+  return [...collect('param', (r) => r.params), ...collect('metric', (r) => r.metrics)];
+}
+
+/** One dimension of the parallel and scatter plots: numbers, or the texts of a parameter as ranks. */
+export interface Dimension {
+  id: string;
+  name: string;
+  kind: 'number' | 'category';
+  categories: string[];
+  /** By run; null where there is nothing to place. */
+  values: (number | null)[];
+}
+
+export function dimension(fact: Fact): Dimension {
+  const present = fact.values.filter((v): v is string => v !== undefined);
+  const numeric = present.length > 0 && present.every((v) => v.trim() !== '' && !Number.isNaN(Number(v)));
+  // NaN and infinities were logged as numbers; they just have no place on a finite axis.
+  const number = fact.kind === 'metric' || numeric;
+  if (number) {
+    const values = fact.values.map((v) => {
+      const n = v === undefined ? Number.NaN : toNumber(v);
+      return Number.isFinite(n) ? n : null;
+    });
+    return { id: fact.id, name: fact.key, kind: 'number', categories: [], values };
+  }
+  const categories = [...new Set(present)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return { id: fact.id, name: fact.key, kind: 'category', categories, values: fact.values.map((v) => (v === undefined ? null : categories.indexOf(v))) };
+}
+
+/** What the plots begin with: the parameters that differ, then the first metrics that do. */
+export function startAxes(all: readonly Fact[]): string[] {
+  const differing = all.filter((f) => f.differs && !f.key.startsWith('system/'));
+  const params = differing.filter((f) => f.kind === 'param').slice(0, 5);
+  const metrics = differing.filter((f) => f.kind === 'metric').slice(0, 3);
+  return [...params, ...metrics].map((f) => f.id);
+}
+
+/** Which runs hold the lowest and the highest value of a metric; null when they do not differ. */
+export function extremes(fact: Fact): { min: number; max: number } | null {
+  if (fact.kind !== 'metric' || !fact.differs) return null;
+  const numbers = fact.values.flatMap((v) => {
+    const n = v === undefined ? Number.NaN : toNumber(v);
+    return Number.isFinite(n) ? [n] : [];
+  });
+  if (numbers.length < 2) return null;
+  return { min: Math.min(...numbers), max: Math.max(...numbers) };
+}

@@ -1,0 +1,102 @@
+import { useMemo } from 'react';
+import { useNavigate } from '@tanstack/react-router';
+import { useProject } from '~/app/project';
+import { Select } from '~/ui/field';
+import { formatNumber } from '~/ui/format';
+import { Empty } from '~/ui/states';
+import { EChart } from '../charts/echarts';
+import { AxisChooser } from './axis-chooser';
+import { dimension, type Dimension } from './model';
+import type { CompareProps } from './shared';
+
+/** A line per run through one axis per parameter and metric: which settings lead where. */
+export default function ParallelTab({ runs, all, axes, search, patch, colours }: CompareProps) {
+  const project = useProject();
+  const navigate = useNavigate();
+  const key = axes.join('\n');
+  const dims = useMemo(() => key.split('\n').flatMap((id): Dimension[] => all.filter((f) => f.id === id).map(dimension)), [key, all]);
+  const numeric = all.filter((f) => dimension(f).kind === 'number');
+  const colourId = search.colour ?? dims.findLast((d) => d.kind === 'number')?.id;
+  const option = useMemo(() => {
+    const by = all.find((f) => f.id === colourId);
+    const scale = by ? dimension(by).values : [];
+    const finite = scale.filter((v): v is number => v !== null);
+    const text = { color: colours.axis, fontSize: 11 };
+    return {
+      parallel: { left: 60, right: 90, top: 56, bottom: 24, parallelAxisDefault: { nameTextStyle: { color: colours.ink, fontSize: 11 }, nameTruncate: { maxWidth: 110 }, nameRotate: dims.length > 6 ? 20 : 0, axisLine: { lineStyle: { color: colours.axis } }, axisTick: { show: false }, axisLabel: text } },
+      parallelAxis: dims.map((d, i) => ({
+        dim: i,
+        name: d.name,
+        ...(d.kind === 'category' ? { type: 'category', data: d.categories } : { type: 'value', scale: true, axisLabel: { ...text, formatter: (v: number) => formatNumber(v) } }),
+      })),
+      ...(finite.length > 1
+        ? {
+            visualMap: {
+              type: 'continuous',
+              dimension: dims.length,
+              min: Math.min(...finite),
+              max: Math.max(...finite),
+              inRange: { color: ['#3b82f6', colours.accent, '#f59e0b', '#ef4444'] },
+              right: 0,
+              top: 'middle',
+              itemHeight: 160,
+              itemWidth: 10,
+              textStyle: text,
+              calculable: false,
+              formatter: (v: number) => formatNumber(v),
+              text: [formatNumber(Math.max(...finite)), formatNumber(Math.min(...finite))],
+            },
+          }
+        : {}),
+      series: [
+        {
+          type: 'parallel',
+          smooth: 0.15,
+          lineStyle: { width: 2, opacity: 0.75, color: colours.accent },
+          emphasis: { lineStyle: { width: 4, opacity: 1 } },
+          inactiveOpacity: 0.06,
+          activeOpacity: 1,
+          data: runs.map((r, i) => ({
+            name: r.run_name,
+            value: [...dims.map((d) => (d.kind === 'category' ? (d.categories[d.values[i] ?? -1] ?? '-') : (d.values[i] ?? '-'))), scale[i] ?? '-'],
+          })),
+        },
+      ],
+    };
+  }, [dims, runs, all, colourId, colours]);
+  return (
+    <>
+      <div className="flex flex-wrap items-center gap-3 border-b px-4 py-2 md:px-6">
+        <AxisChooser all={all} chosen={axes} onChange={(next) => patch({ axes: next })} />
+        <label className="flex items-center gap-2 text-xs text-muted">
+          Colour
+          <Select value={colourId ?? ''} onChange={(e) => patch({ colour: e.target.value || undefined })}>
+            {numeric.map((f) => (
+              <option key={f.id} value={f.id}>
+                {f.key}
+              </option>
+            ))}
+          </Select>
+        </label>
+        <span className="text-xs text-faint">Drag along an axis to keep only the runs that pass there; press a line to open its run.</span>
+      </div>
+      <div className="min-h-0 flex-1 overflow-auto p-4">
+        {dims.length < 2 ? (
+          <Empty title="Choose at least two axes">Axes are parameters and metrics. The runs may not differ in enough of them yet.</Empty>
+        ) : (
+          <div style={{ minWidth: dims.length * 110 }}>
+            <EChart
+              option={option}
+              height={440}
+              label={`Parallel coordinates of ${runs.length} runs over ${dims.map((d) => d.name).join(', ')}`}
+              onPick={(i) => {
+                const run = runs[i];
+                if (run) void navigate({ to: '/p/$project/runs/$runId', params: { project, runId: run.run_id } });
+              }}
+            />
+          </div>
+        )}
+      </div>
+    </>
+  );
+}

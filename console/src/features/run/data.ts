@@ -1,0 +1,118 @@
+import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { mlflowGetRun, mlflowSearchLoggedModels, mlflowSearchModelVersions, searchRunRows, streamRunEvents, type Metric, type MetricPoint, type Run } from '~/api';
+import { useProject } from '~/app/project';
+import { appendPoints } from '../charts/series';
+import { quoteText } from '../runs/grammar';
+
+export function runQuery(project: string, runId: string) {
+  return {
+    queryKey: ['run', project, runId],
+    queryFn: async (): Promise<Run> => (await mlflowGetRun({ query: { run_id: runId } })).data.run ?? {},
+  };
+}
+
+export function useRun(runId: string) {
+  return useQuery(runQuery(useProject(), runId));
+}
+
+/** The logged models a run made, and the registered versions that came out of it. */
+export function useRunModels(run: Run | undefined) {
+  const project = useProject();
+  const runId = run?.info?.run_id ?? '';
+  const experimentId = run?.info?.experiment_id ?? '';
+  const models = useQuery({
+    queryKey: ['logged-models', project, 'of-run', runId],
+    queryFn: async () => {
+      const body = { experiment_ids: [experimentId], filter: `source_run_id = ${quoteText(runId)}`, max_results: 50 };
+      return (await mlflowSearchLoggedModels({ body })).data.models ?? [];
+    },
+    enabled: runId !== '',
+  });
+  const versions = useQuery({
+    queryKey: ['versions', project, 'of-run', runId],
+    queryFn: async () => (await mlflowSearchModelVersions({ query: { filter: `run_id = ${quoteText(runId)}`, max_results: 100 } })).data.model_versions ?? [],
+    enabled: runId !== '',
+  });
+  return { models: models.data ?? [], versions: versions.data ?? [] };
+}
+
+export function useChildRuns(run: Run | undefined) {
+  const project = useProject();
+  const runId = run?.info?.run_id ?? '';
+  const experimentId = run?.info?.experiment_id ?? '';
+  return useQuery({
+    queryKey: ['runs', project, experimentId, 'children-of', runId],
+    queryFn: async () =>
+      (await searchRunRows({ body: { experiment_ids: [experimentId], parent_run_id: runId, columns: { metrics: [], params: [], tags: [] }, limit: 200 } })).data.items,
+    enabled: runId !== '',
+  });
+}
+
+export type LiveState = 'off' | 'connecting' | 'live' | 'broken';
+
+/** While the run goes on: its events by server-sent events, put into the cached run and curves. Reconnects by itself. */
+export function useLiveRun(runId: string, run: Run | undefined): LiveState {
+  const client = useQueryClient();
+  const project = useProject();
+  const [state, setState] = useState<LiveState>('off');
+  const running = run?.info?.status === 'RUNNING' || run?.info?.status === 'SCHEDULED';
+  const startMs = run?.info?.start_time ?? null;
+  useEffect(() => {
+    if (!running) return;
+    const controller = new AbortController();
+    const follow = async () => {
+      for (let attempt = 0; !controller.signal.aborted; attempt += 1) {
+        setState('connecting');
+        const { stream } = await streamRunEvents({
+          path: { run_id: runId },
+          signal: controller.signal,
+          sseDefaultRetryDelay: 1000,
+          sseMaxRetryDelay: 10_000,
+          onSseError: () => {
+            if (controller.signal.aborted) return;
+            setState('broken');
+            // What was missed meanwhile is not sent again: ask for it all.
+            void client.invalidateQueries({ queryKey: ['series'] });
+            void client.invalidateQueries({ queryKey: ['run', project, runId] });
+          },
+        });
+        for await (const event of stream) {
+          setState('live');
+          if (event.type === 'metrics') {
+            appendPoints(client, runId, startMs, event.points);
+            patchLatest(client, project, runId, event.points);
+          } else if (event.type === 'run') void client.invalidateQueries({ queryKey: ['run', project, runId] });
+          else void client.invalidateQueries({ queryKey: ['artifacts', project, 'run', runId] });
+        }
+        // The server closed the stream in good order, as it does when it restarts.
+        if (!controller.signal.aborted) await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 1000 * 2 ** attempt)));
+      }
+    };
+    void follow().catch(() => setState('broken'));
+    return () => {
+      controller.abort();
+      setState('off');
+      // The last points may have arrived together with the end of the run.
+      void client.invalidateQueries({ queryKey: ['series'] });
+    };
+  }, [client, project, runId, running, startMs]);
+  return state;
+}
+
+/** The newest value of each metric, as the server would choose it: highest step, then latest time. */
+export function latest(metrics: readonly Metric[], points: readonly MetricPoint[]): Metric[] {
+  const byKey = new Map(metrics.map((m) => [m.key ?? '', m]));
+  for (const p of points) {
+    const now = byKey.get(p.key);
+    const newer = !now || p.step > (now.step ?? 0) || (p.step === (now.step ?? 0) && p.timestamp_ms >= (now.timestamp ?? 0));
+    if (newer) byKey.set(p.key, { ...now, key: p.key, value: p.value, step: p.step, timestamp: p.timestamp_ms });
+  }
+  return [...byKey.values()];
+}
+
+function patchLatest(client: QueryClient, project: string, runId: string, points: readonly MetricPoint[]) {
+  client.setQueryData(['run', project, runId], (run: Run | undefined) =>
+    run ? { ...run, data: { ...run.data, metrics: latest(run.data?.metrics ?? [], points) } } : run,
+  );
+}
