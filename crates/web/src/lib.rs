@@ -34,7 +34,7 @@ pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageQuery, cursor};
 pub use problem::{PROBLEM_JSON, Problem, ProblemField, ProblemResponses};
 pub use request::{RequestId, TraceParent, Transport, X_REQUEST_ID};
 pub use serve::{ServeConfig, serve};
-pub use shape::{ErrorContext, ErrorShape};
+pub use shape::{ErrorContext, ErrorShape, ErrorShapes};
 pub use sse::LastEventId;
 pub use stack::{NoCompression, WebConfig, stack};
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -42,7 +42,9 @@ mod tests {
         let page = &get["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
         let name = page.as_str().unwrap().strip_prefix("#/components/schemas/").unwrap();
         let schema = &document["components"]["schemas"][name];
-        assert!(schema["properties"]["items"]["items"]["$ref"].as_str().unwrap().ends_with("/Run"), "{schema}");
+        assert_eq!(schema["properties"]["items"]["items"]["$ref"], "#/components/schemas/Run", "{schema}");
+        assert!(document["components"]["schemas"]["Run"]["properties"]["name"].is_object());
+        assert_eq!(schema["required"], serde_json::json!(["items"]));
         let problem = &get["responses"]["422"]["content"]["application/problem+json"]["schema"]["$ref"];
         assert_eq!(problem, "#/components/schemas/Problem");
         assert!(document["components"]["schemas"]["Problem"]["properties"]["request_id"].is_object());

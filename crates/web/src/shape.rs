@@ -28,11 +28,11 @@ pub trait ErrorShape: Send + Sync {
 
 /// Which shape applies under which path prefix; problem JSON where none does.
 #[derive(Clone, Default)]
-pub(crate) struct ErrorShapes(Vec<(String, Arc<dyn ErrorShape>)>);
+pub struct ErrorShapes(Vec<(String, Arc<dyn ErrorShape>)>);
 
 impl ErrorShapes {
     /// Registers `shape` under `prefix`.
-    pub(crate) fn add(&mut self, prefix: &str, shape: Arc<dyn ErrorShape>) {
+    pub fn add(&mut self, prefix: &str, shape: Arc<dyn ErrorShape>) {
         self.0.push((prefix.trim_end_matches('/').to_owned(), shape));
         // Longest first: the first match is then the most specific one.
         self.0.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));

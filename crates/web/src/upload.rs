@@ -240,10 +240,11 @@ mod tests {
         assert_eq!(stream.received(), 0);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_stall_ends_the_upload() {
         let chunks = futures::stream::iter([Ok::<_, io::Error>(Bytes::from("abc"))]).chain(futures::stream::pending());
-        let mut stream = upload(Body::from_stream(chunks), None).stream();
+        let upload = upload(Body::from_stream(chunks), None).stall_after(Duration::from_millis(20));
+        let mut stream = upload.stream();
         assert!(stream.next().await.unwrap().is_ok());
         assert!(matches!(stream.next().await.unwrap(), Err(UploadError::Stalled { received: 3 })));
     }

@@ -1,8 +1,8 @@
 //! Path parameters.
 
-use axum::extract::FromRequestParts;
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use rhiza_kernel::ErrorCode;
 use serde::de::DeserializeOwned;
@@ -23,14 +23,22 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refuse(rejection)),
+            Err(rejection) => {
+                let names = RawPathParams::from_request_parts(parts, state).await.ok();
+                Err(refuse(rejection, names.as_ref()))
+            }
         }
     }
 }
 
-fn refuse(rejection: PathRejection) -> ApiError {
+/// A path's single value and a tuple's values are refused without their names; the route knows them.
+fn refuse(rejection: PathRejection, params: Option<&RawPathParams>) -> ApiError {
     let PathRejection::FailedToDeserializePathParams(inner) = &rejection else {
         return ApiError::internal(rejection);
+    };
+    let name_at = |index: usize| {
+        let name = params.and_then(|params| params.iter().nth(index)).map(|(name, _)| name.to_owned());
+        name.unwrap_or_default()
     };
     let nothing =
         |name: &str, message: String| ApiError::not_found("There is nothing at this path.").with_field(name, message);
@@ -40,12 +48,12 @@ fn refuse(rejection: PathRejection) -> ApiError {
         }
         ErrorKind::DeserializeError { key, message, .. } => nothing(key, message.clone()),
         ErrorKind::ParseErrorAtIndex { index, value, expected_type } => {
-            nothing(&index.to_string(), format!("{value:?} is not of type {expected_type}"))
+            nothing(&name_at(*index), format!("{value:?} is not of type {expected_type}"))
         }
         ErrorKind::ParseError { value, expected_type } => {
-            nothing("", format!("{value:?} is not of type {expected_type}"))
+            nothing(&name_at(0), format!("{value:?} is not of type {expected_type}"))
         }
-        ErrorKind::Message(message) => nothing("", message.clone()),
+        ErrorKind::Message(message) => nothing(&name_at(0), message.clone()),
         ErrorKind::InvalidUtf8InPathParam { key } => {
             ApiError::new(ErrorCode::Malformed, "The path is not UTF-8.").with_field(key, "is not UTF-8")
         }

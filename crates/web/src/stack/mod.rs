@@ -45,7 +45,8 @@ pub struct WebConfig {
     pub csp: HeaderValue,
     /// Compress also for clients on this machine, where it costs more time than it saves.
     pub compress_local: bool,
-    shapes: ErrorShapes,
+    /// The shapes of errors by path prefix; see [`WebConfig::shape`].
+    pub shapes: ErrorShapes,
 }
 
 impl Default for WebConfig {
