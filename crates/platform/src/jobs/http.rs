@@ -1,11 +1,13 @@
 //! Looking at jobs, following them, asking them to stop.
 
 use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
+use futures::stream::{self, Stream};
 use http::StatusCode;
 use rhiza_kernel::{Env, JobId};
 use rhiza_store::Db;
-use rhiza_web::{ApiError, ApiResult, Json, Page, PageQuery, Path, ProblemResponses, Query};
+use rhiza_web::{ApiError, ApiResult, Json, LastEventId, Page, PageQuery, Path, ProblemResponses, Query, sse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -17,7 +19,7 @@ use super::store::{self, Cancelled, Listing};
 use super::worker::topic;
 use crate::audit;
 use crate::authz::{Access, Allowed, need};
-use crate::events::Hub;
+use crate::events::{Hub, Subscription};
 use crate::runtime::Tasks;
 
 /// What the job routes need.
@@ -36,7 +38,11 @@ pub struct JobsState {
 /// The job routes, to be mounted under `/api/v1`.
 #[must_use]
 pub fn router() -> OpenApiRouter<JobsState> {
-    OpenApiRouter::new().routes(routes!(list_jobs)).routes(routes!(get_job)).routes(routes!(cancel_job))
+    OpenApiRouter::new()
+        .routes(routes!(list_jobs))
+        .routes(routes!(get_job))
+        .routes(routes!(cancel_job))
+        .routes(routes!(stream_job_events))
 }
 
 /// A background job.
@@ -189,4 +195,68 @@ async fn cancel_job(
     tx.commit().await?;
     state.hub.publish(scope.org, &topic(id), serde_json::json!({ "revision": job.revision }));
     Ok((StatusCode::ACCEPTED, Json(job.into())))
+}
+
+/// Follows a job: an event `job` with the whole job at once and after each change, until the job is over.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/events",
+    operation_id = "streamJobEvents",
+    tag = "jobs",
+    params(("id" = String, Path, description = "The job's id")),
+    responses((status = 200, description = "Events named `job`", content_type = "text/event-stream", body = JobBody), ProblemResponses)
+)]
+async fn stream_job_events(
+    State(state): State<JobsState>,
+    access: Allowed<need::JobRead>,
+    Path(id): Path<JobId>,
+    last: LastEventId,
+) -> ApiResult<Response> {
+    // Listening begins before reading, so that no change falls between.
+    let news = state.hub.subscribe(access.scope.org, &topic(id));
+    find(&state, &access, id).await?;
+    let shutdown = state.tasks.token();
+    let seen = last.0.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let follow = Follow { state, access: access.into_inner(), id, news, seen, over: false };
+    Ok(sse::respond(follow.events(), shutdown))
+}
+
+/// Other processes cannot announce their jobs here: those are looked at this often.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+struct Follow {
+    state: JobsState,
+    access: Access,
+    id: JobId,
+    news: Subscription,
+    /// The revision the client has.
+    seen: i64,
+    over: bool,
+}
+
+impl Follow {
+    fn events(self) -> impl Stream<Item = sse::Event> + Send {
+        stream::unfold(self, |mut follow| async move {
+            let event = follow.next().await?;
+            Some((event, follow))
+        })
+    }
+
+    async fn next(&mut self) -> Option<sse::Event> {
+        while !self.over {
+            // A job that cannot be read any more ends the stream; the client comes back and hears why.
+            let job = find(&self.state, &self.access, self.id).await.ok()?;
+            self.over = job.state.is_final();
+            // A client that comes back to a finished job is told once more that it is over.
+            if job.revision != self.seen || self.over {
+                self.seen = job.revision;
+                return sse::Event::json("job", &JobBody::from(job)).ok().map(|event| event.id(self.seen));
+            }
+            tokio::select! {
+                _ = self.news.recv() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+        None
+    }
 }
