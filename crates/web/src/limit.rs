@@ -16,13 +16,6 @@ use crate::request::RequestContext;
 /// JSON bodies, unless a route says otherwise.
 pub const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 
-/// How much of a body that is too large is read and thrown away, so that a client which sends first and listens
-/// afterwards hears "too large" instead of a reset connection.
-const LINGER: usize = 8 * 1024 * 1024;
-
-/// How long that may take.
-const LINGER_TIME: Duration = Duration::from_secs(5);
-
 /// The most bytes a body may have that is read into memory.
 #[derive(Debug, Clone, Copy)]
 struct BodyLimit(usize);
@@ -48,7 +41,6 @@ pub(crate) async fn read_body(request: Request) -> ApiResult<Bytes> {
     let mut stream = request.into_body().into_data_stream();
     let too_large = || ApiError::new(ErrorCode::TooLarge, format!("The body must not exceed {limit} bytes."));
     if announced.is_some_and(|length| length > limit) {
-        linger(&mut stream, announced).await;
         return Err(too_large());
     }
     let Some(first) = stream.next().await else { return Ok(Bytes::new()) };
@@ -65,8 +57,6 @@ pub(crate) async fn read_body(request: Request) -> ApiResult<Bytes> {
     loop {
         let bytes = chunk.map_err(broken_off)?;
         if body.len() + bytes.len() > limit {
-            drop(body);
-            linger(&mut stream, None).await;
             return Err(too_large());
         }
         body.extend_from_slice(&bytes);
@@ -79,23 +69,6 @@ pub(crate) async fn read_body(request: Request) -> ApiResult<Bytes> {
 
 fn broken_off(error: axum::Error) -> ApiError {
     ApiError::new(ErrorCode::Cancelled, "The body broke off.").with_source(error)
-}
-
-async fn linger(stream: &mut axum::body::BodyDataStream, announced: Option<usize>) {
-    if announced.is_some_and(|length| length > LINGER) {
-        return;
-    }
-    let discard = async {
-        let mut seen = 0;
-        while let Some(Ok(chunk)) = stream.next().await {
-            seen += chunk.len();
-            if seen > LINGER {
-                break;
-            }
-        }
-    };
-    // Whether it ends or the time does makes no difference: the answer is the same.
-    let _ = tokio::time::timeout(LINGER_TIME, discard).await;
 }
 
 /// The body as bytes, under the route's limit.

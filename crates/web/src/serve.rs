@@ -214,9 +214,13 @@ impl Server {
 /// Accepts until shutdown. The listener closes with it, so that later callers are refused instead of kept waiting.
 async fn accept(listener: TcpListener, server: Arc<Server>) {
     loop {
-        let Ok(permit) = Arc::clone(&server.permits).acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = Arc::clone(&server.permits).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        // Over both waits: a server that is full must stop as well.
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
             () = server.shutdown.cancelled() => return,
         };
         match accepted {

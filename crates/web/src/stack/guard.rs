@@ -17,6 +17,7 @@ use rhiza_kernel::ErrorCode;
 use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 
+use super::linger::{Leftover, keep_leftover};
 use super::{NoCompression, WebConfig};
 use crate::client::ClientAddr;
 use crate::error::{ApiError, Failure};
@@ -64,14 +65,15 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let context = RequestContext::of(request.extensions()).cloned();
         let local = || {
             let client = ClientAddr::read(request.extensions(), request.headers());
             client.is_some_and(|client| client.ip().is_loopback())
         };
         let plain = !self.compress_local && local();
-        let about = About { method: request.method().clone(), uri: request.uri().clone(), context, plain };
+        let leftover = keep_leftover(&mut request);
+        let about = About { method: request.method().clone(), uri: request.uri().clone(), context, plain, leftover };
         // After a panic the request's own state is gone with its future; what is shared is behind locks that
         // recover from poisoning or are never held across a call.
         let (inner, panic) = match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
@@ -88,6 +90,7 @@ struct About {
     uri: Uri,
     context: Option<Arc<RequestContext>>,
     plain: bool,
+    leftover: Option<Leftover>,
 }
 
 pin_project! {
@@ -152,9 +155,12 @@ fn refusal(error: ApiError) -> Response {
 }
 
 /// Logs and renders the error in `response`, if it carries one.
-fn finish(mut response: Response, about: &About, shapes: &ErrorShapes) -> Response {
+fn finish(mut response: Response, about: &mut About, shapes: &ErrorShapes) -> Response {
     if response.status().is_client_error() || response.status().is_server_error() {
         response = finish_error(response, about, shapes);
+        if let Some(leftover) = about.leftover.take() {
+            response = leftover.drain_before(response);
+        }
     }
     if about.plain {
         response.extensions_mut().insert(NoCompression);

@@ -4,6 +4,7 @@
 mod compress;
 mod edge;
 mod guard;
+mod linger;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -38,7 +38,6 @@ async fn panics() {
     panic!("index 7 of the secret list");
 }
 
-#[expect(clippy::unused_async, reason = "panics before there is a future, as a wrong layer would")]
 async fn limited() -> ApiError {
     ApiError::new(ErrorCode::RateLimited, "Slow down.").with_header(header::RETRY_AFTER, HeaderValue::from_static("3"))
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use futures::StreamExt;
-use rhiza_kernel::Coded;
-use rhiza_web::{ApiResult, RawBody, ServeConfig, Upload, UploadError, WebConfig, body_limit, no_timeout, timeout};
+use rhiza_kernel::{Coded, ErrorCode};
+use rhiza_web::{
+    ApiError, ApiResult, RawBody, ServeConfig, Upload, UploadError, WebConfig, body_limit, no_timeout, timeout,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -45,6 +47,23 @@ async fn a_body_without_announced_length_is_counted() {
 async fn a_client_that_sends_first_and_listens_later_hears_too_large() {
     let server = Server::start(Router::new().route("/", post(length))).await;
     server.request("POST", "/", &[], &vec![b'a'; 5 * 1024 * 1024]).await.problem(413, "too_large");
+}
+
+#[tokio::test]
+async fn a_refused_upload_reads_its_refusal() {
+    let refuse = || async { ApiError::new(ErrorCode::Unauthenticated, "The key has been revoked.") };
+    let server = Server::start(Router::new().route("/", post(refuse))).await;
+    // More than the sockets' buffers hold: the client is still sending when the answer is ready.
+    let body = vec![b'a'; 40 * 1024 * 1024];
+    server.request("POST", "/", &[], &body).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_is_refused_without_sending() {
+    let refuse = || async { ApiError::new(ErrorCode::Unauthenticated, "The key has been revoked.") };
+    let server = Server::start(Router::new().route("/", post(refuse))).await;
+    let head = "POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 90000000\r\n\r\n";
+    server.raw(head).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]

@@ -50,7 +50,8 @@ async fn shutdown_finishes_what_has_begun_and_takes_nothing_new() {
 #[tokio::test]
 async fn what_does_not_finish_in_time_is_cut_off() {
     let web = WebConfig { timeout: Duration::from_secs(3600), ..WebConfig::default() };
-    let serving = ServeConfig { drain: Duration::from_millis(100), ..ServeConfig::default() };
+    // Full as well: waiting for a free place must not keep the server from stopping.
+    let serving = ServeConfig { drain: Duration::from_millis(100), max_connections: 1, ..ServeConfig::default() };
     let server = Server::with(slow(), web, serving).await;
     let mut stuck = server.connect().await;
     stuck.write_all(&request("GET", "/endless", &[], b"")).await.unwrap();
