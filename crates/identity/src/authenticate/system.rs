@@ -1,0 +1,62 @@
+//! Writing the notes down: they concern keys, sessions and accounts of every organisation.
+
+use std::time::Duration;
+
+use rhiza_kernel::{Env, OrgScope};
+use rhiza_platform::audit::{self, Entry};
+use rhiza_platform::authz::{Actor, Caller};
+use rhiza_store::{Db, StoreError, binds};
+use serde_json::json;
+
+use super::notes::{FailedSignIn, Pending, USED_EVERY};
+
+/// Writes when keys and sessions were last used, unless something as recent is there already (another process serves
+/// the same key).
+pub(super) async fn write_uses(db: &Db, pending: &Pending, idle: Duration) -> Result<(), StoreError> {
+    if pending.keys.is_empty() && pending.sessions.is_empty() {
+        return Ok(());
+    }
+    let tx = db.system_write().await?;
+    for (key, at) in &pending.keys {
+        tx.execute(
+            "UPDATE api_keys SET last_used_at = $2
+             WHERE key_id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
+            binds![key.uuid(), *at, *at - USED_EVERY],
+        )
+        .await?;
+    }
+    for (session, at) in &pending.sessions {
+        tx.execute(
+            "UPDATE sessions SET last_seen_at = $2, idle_expires_at = $3
+             WHERE session_id = $1 AND last_seen_at <= $4 AND revoked_at IS NULL",
+            binds![session.uuid(), *at, *at + idle, *at - USED_EVERY],
+        )
+        .await?;
+    }
+    tx.commit().await
+}
+
+/// Puts refused sign-ins on existing accounts into the audit chain of the account's organisation.
+pub(super) async fn record_failed(db: &Db, env: &Env, mut failed: Vec<FailedSignIn>) -> Result<(), StoreError> {
+    failed.retain(|f| f.account.is_some());
+    // One transaction per organisation, whose chain it locks.
+    failed.sort_by_key(|f| f.account.map(|(org, _)| org));
+    for group in failed.chunk_by(|a, b| a.account.map(|x| x.0) == b.account.map(|x| x.0)) {
+        let Some((org, _)) = group.first().and_then(|f| f.account) else { continue };
+        let scope = OrgScope::new(org);
+        let tx = db.write(&scope).await?;
+        for refused in group {
+            let Some((_, user)) = refused.account else { continue };
+            let caller = Caller {
+                actor: Actor::System,
+                address: Some(refused.address),
+                request_id: refused.request_id.clone(),
+            };
+            let after = json!({ "at": refused.at, "user_agent": refused.user_agent });
+            let entry = Entry::new(&caller, "identity.session.refuse", user.to_string()).after(&after);
+            audit::record(&tx, &scope, entry, env).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! What can go wrong in identity. Each error says one thing to the caller and another to the log.
+
+use std::time::Duration;
+
+use rhiza_kernel::{Coded, ErrorCode, FieldError};
+use rhiza_store::StoreError;
+
+use crate::people::PasswordsBusy;
+
+/// A refused or failed identity operation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// Not there, or not there for this caller. The text names the kind of thing.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The caller may see the thing but not do this to it.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// Clashes with what is there.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// The request's content is not acceptable.
+    #[error("invalid: {0:?}")]
+    Invalid(Vec<FieldError>),
+    /// E-mail or password is wrong. Which one, and whether the account exists, is not said.
+    #[error("sign-in refused")]
+    BadCredentials,
+    /// Too many attempts.
+    #[error("sign-in throttled for {0:?}")]
+    Throttled(Duration),
+    /// The browser would not keep the session cookie on this connection.
+    #[error("sign-in over plain HTTP at {host:?}")]
+    PlainHttp {
+        /// The host as the browser names it.
+        host: String,
+    },
+    /// The thing has changed since the caller read it.
+    #[error("stale precondition")]
+    Stale,
+    /// The set-up token is unknown, used, or replaced by a newer one.
+    #[error("set-up token refused")]
+    SetupToken,
+    /// The installation has an owner.
+    #[error("already set up")]
+    AlreadySetUp,
+    /// Too many passwords are being checked at once.
+    #[error(transparent)]
+    Busy(#[from] PasswordsBusy),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IdentityError {
+    /// One unacceptable field.
+    pub(crate) fn field(pointer: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, detail)])
+    }
+
+    /// How long the caller should wait before trying again, when waiting helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled(wait) => Some(*wait),
+            Self::Busy(_) => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+impl Coded for IdentityError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Denied(_) | Self::PlainHttp { .. } => ErrorCode::PermissionDenied,
+            Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
+            Self::Invalid(_) => ErrorCode::InvalidArgument,
+            Self::BadCredentials | Self::SetupToken => ErrorCode::Unauthenticated,
+            Self::Throttled(_) => ErrorCode::RateLimited,
+            Self::Stale => ErrorCode::PreconditionFailed,
+            Self::Busy(_) => ErrorCode::Unavailable,
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn public_detail(&self) -> String {
+        match self {
+            Self::NotFound(what) => format!("There is no such {what} here."),
+            Self::Denied(why) | Self::Conflict(why) => why.clone(),
+            Self::Invalid(faults) => match faults.as_slice() {
+                [only] => format!("{}: {}", only.pointer, only.detail),
+                many => format!("{} values are not acceptable.", many.len()),
+            },
+            Self::BadCredentials => "The e-mail address or the password is not right.".to_owned(),
+            Self::Throttled(wait) => {
+                format!("Too many attempts from here. Try again in {} seconds.", wait.as_secs().max(1))
+            }
+            Self::PlainHttp { host } => format!(
+                "This page was reached over plain HTTP at {host}, where browsers do not keep a secure session cookie. \
+                 Open it over HTTPS, or on this machine at http://127.0.0.1 or http://localhost. If a proxy in front \
+                 of Rhiza ends TLS, name it in the setting for trusted proxies."
+            ),
+            Self::Stale => "It has changed since you read it; read it again and repeat the change.".to_owned(),
+            Self::SetupToken => {
+                "This set-up link is not valid. Each start of the server prints a new one; use the newest.".to_owned()
+            }
+            Self::AlreadySetUp => "This installation has an owner already; sign in instead.".to_owned(),
+            Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),
+            Self::Store(error) => error.public_detail(),
+        }
+    }
+
+    fn field_errors(&self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid(faults) => faults.clone(),
+            Self::Store(error) => error.field_errors(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Collects every fault of a request, so that the caller can mend all of them at once.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<FieldError>);
+
+impl Faults {
+    /// The value, or nothing and a fault at `pointer`.
+    pub(crate) fn take<T>(&mut self, pointer: &str, result: Result<T, &'static str>) -> Option<T> {
+        result.map_err(|detail| self.push(pointer, detail)).ok()
+    }
+
+    /// Notes a fault.
+    pub(crate) fn push(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.0.push(FieldError::new(pointer, detail));
+    }
+
+    /// All faults as one error.
+    pub(crate) fn into_error(self) -> IdentityError {
+        IdentityError::Invalid(self.0)
+    }
+
+    /// Fails when there was any fault.
+    pub(crate) fn finish(self) -> Result<(), IdentityError> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.into_error()) }
+    }
+}

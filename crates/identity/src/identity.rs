@@ -1,0 +1,186 @@
+//! The slice put together: what each folder needs, handed to it once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rhiza_kernel::Env;
+use rhiza_platform::authz::Authenticator;
+use rhiza_store::Db;
+use rhiza_web::OriginPolicy;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::authenticate::{IdentityAuthenticator, Notes};
+use crate::errors::IdentityError;
+use crate::fresh::Fresh;
+use crate::keys::Keys;
+use crate::organizations::{ProjectDirectory, Projects};
+use crate::people::{PasswordCost, Passwords};
+use crate::sessions::{SessionLimits, Sessions};
+use crate::setup::Setup;
+
+/// How the slice is set up.
+#[derive(Debug, Clone, Default)]
+pub struct IdentityOptions {
+    /// Where people reach the console, when it is configured.
+    pub public_url: Option<Url>,
+    /// Whose pages may sign in.
+    pub origins: OriginPolicy,
+    /// How long sessions last.
+    pub sessions: SessionLimits,
+    /// What a password hash costs.
+    pub passwords: PasswordCost,
+}
+
+/// Keys and sessions whose answers are remembered at the same moment; a few hundred bytes each.
+const REMEMBERED: u64 = 20_000;
+
+/// How often notes of use and of refused sign-ins are written down.
+const NOTES_EVERY: Duration = Duration::from_secs(5);
+
+/// The identity slice. Cheap to clone; the state of its routes.
+#[derive(Clone)]
+pub struct Identity {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    db: Db,
+    env: Env,
+    options: IdentityOptions,
+    passwords: Passwords,
+    projects: Projects,
+    sessions: Sessions,
+    keys: Keys,
+    setup: Setup,
+    authenticator: Arc<IdentityAuthenticator>,
+    notes: Arc<Notes>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
+impl Identity {
+    /// The slice on `db`, whose schema is up to date.
+    ///
+    /// # Errors
+    /// When the configured cost of passwords is none that Argon2 knows.
+    pub fn new(db: Db, env: Env, options: IdentityOptions) -> Result<Self, IdentityError> {
+        let passwords = Passwords::new(options.passwords, env.clone())
+            .map_err(|_| IdentityError::field("passwords", "is no cost that Argon2 accepts"))?;
+        let notes = Arc::new(Notes::default());
+        let known_keys = Fresh::new(env.clone(), REMEMBERED);
+        let known_sessions = Fresh::new(env.clone(), REMEMBERED);
+        let directory = ProjectDirectory::new(db.clone(), env.clone());
+        let sessions = Sessions::new(
+            db.clone(),
+            env.clone(),
+            options.sessions,
+            passwords.clone(),
+            Arc::clone(&notes),
+            known_sessions.clone(),
+        );
+        let authenticator = IdentityAuthenticator::new(
+            db.clone(),
+            env.clone(),
+            known_keys.clone(),
+            known_sessions,
+            directory.clone(),
+            Arc::clone(&notes),
+        );
+        Ok(Self {
+            parts: Arc::new(Parts {
+                projects: Projects::new(db.clone(), env.clone(), directory),
+                keys: Keys::new(db.clone(), env.clone(), known_keys),
+                setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
+                sessions,
+                authenticator: Arc::new(authenticator),
+                notes,
+                passwords,
+                options,
+                db,
+                env,
+            }),
+        })
+    }
+
+    /// What checks the credentials of every request.
+    #[must_use]
+    pub fn authenticator(&self) -> Arc<dyn Authenticator> {
+        Arc::clone(&self.parts.authenticator) as Arc<dyn Authenticator>
+    }
+
+    /// Projects: look-ups for other slices.
+    #[must_use]
+    pub fn projects(&self) -> &Projects {
+        &self.parts.projects
+    }
+
+    /// The pool that hashes passwords.
+    #[must_use]
+    pub fn passwords(&self) -> &Passwords {
+        &self.parts.passwords
+    }
+
+    /// Writes down uses of keys and sessions and refused sign-ins every few seconds until `shutdown`, and once more
+    /// then. Belongs to the task tracker.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            let stopping = tokio::select! {
+                () = shutdown.cancelled() => true,
+                () = tokio::time::sleep(NOTES_EVERY) => false,
+            };
+            if let Err(error) = self.flush().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "uses and refused sign-ins were not recorded");
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    /// Writes down what has gathered since the last time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn flush(&self) -> Result<(), IdentityError> {
+        let Parts { db, env, options, notes, .. } = &*self.parts;
+        Ok(notes.write(db, env, options.sessions.idle).await?)
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.parts.db
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.parts.sessions
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.parts.keys
+    }
+
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.parts.setup
+    }
+
+    pub(crate) fn origins(&self) -> &OriginPolicy {
+        &self.parts.options.origins
+    }
+
+    /// Whether `host` (a Host header) is the configured site, and that site is served over HTTPS: then a proxy in
+    /// front ends TLS, whether or not it says so.
+    pub(crate) fn is_https_site(&self, host: &str) -> bool {
+        let Some(url) = self.parts.options.public_url.as_ref().filter(|url| url.scheme() == "https") else {
+            return false;
+        };
+        let Some(name) = url.host_str() else { return false };
+        match url.port() {
+            Some(port) => host.eq_ignore_ascii_case(&format!("{name}:{port}")),
+            None => host.eq_ignore_ascii_case(name) || host.eq_ignore_ascii_case(&format!("{name}:443")),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A key and what it is limited to.
+
+use chrono::{DateTime, Utc};
+use rhiza_kernel::{KeyId, Permission, ProjectId, Role, UserId};
+
+/// What a key may be used for, within its role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scopes {
+    /// Everything the role allows, including what later versions add to the role.
+    All,
+    /// These permissions and no others.
+    Listed(Vec<Permission>),
+}
+
+/// How "everything" is written in the API and the database.
+pub(super) const ALL: &str = "*";
+
+/// What a key gets when nobody says what it is for: the work of a training script, and nothing that manages people,
+/// projects, keys or the installation. A leaked key should cost as little as possible.
+const WORK: [Permission; 7] = [
+    Permission::ExperimentRead,
+    Permission::ExperimentWrite,
+    Permission::ModelRead,
+    Permission::ModelWrite,
+    Permission::OrganizationRead,
+    Permission::JobRead,
+    Permission::JobManage,
+];
+
+impl Scopes {
+    /// The scopes of a key for everyday work, as far as `may` allows them.
+    #[must_use]
+    pub fn for_work(may: impl Fn(Permission) -> bool) -> Self {
+        Self::Listed(WORK.into_iter().filter(|p| may(*p)).collect())
+    }
+
+    /// The scopes as written in the API and the database.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::All => vec![ALL.to_owned()],
+            Self::Listed(listed) => listed.iter().map(|p| p.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// Reads stored scopes. A name this version does not know grants nothing.
+    #[must_use]
+    pub fn from_stored(value: &serde_json::Value) -> Self {
+        let names: Vec<&str> = value.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        if names.contains(&ALL) {
+            return Self::All;
+        }
+        Self::Listed(names.into_iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// What is left of these scopes for a key of role `role`: the permissions its caller is limited to, `None` for
+    /// no limit beyond the role `owner` has, which is the role the caller will act in.
+    #[must_use]
+    pub fn within(&self, role: Role, owner: Role) -> Option<Vec<Permission>> {
+        match self {
+            Self::All if role == owner => None,
+            Self::All => Some(Permission::ALL.iter().copied().filter(|p| role.allows(*p)).collect()),
+            Self::Listed(listed) => Some(listed.iter().copied().filter(|p| role.allows(*p)).collect()),
+        }
+    }
+}
+
+/// An API key, without its secret.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// The id.
+    pub id: KeyId,
+    /// The project it belongs to; none for a key of the whole organisation.
+    pub project: Option<ProjectId>,
+    /// What people call it.
+    pub name: String,
+    /// The beginning of the secret, to tell keys apart.
+    pub prefix: String,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// The role it acts in, unless the person behind it has less by now.
+    pub role: Role,
+    /// Who made it and answers for it.
+    pub created_by: UserId,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was last used, to within a minute or so.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it was withdrawn.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn scopes_survive_storage_and_unknown_ones_grant_nothing() {
+        let listed = Scopes::Listed(vec![Permission::ModelRead, Permission::KeyManage]);
+        assert_eq!(Scopes::from_stored(&json!(listed.names())), listed);
+        assert_eq!(Scopes::from_stored(&json!(["*"])), Scopes::All);
+        assert_eq!(
+            Scopes::from_stored(&json!(["models:read", "voice:call", 7])),
+            Scopes::Listed(vec![Permission::ModelRead])
+        );
+        assert_eq!(Scopes::from_stored(&json!("*")), Scopes::Listed(vec![]));
+        assert_eq!(Scopes::from_stored(&json!([])), Scopes::Listed(vec![]));
+    }
+
+    #[test]
+    fn a_key_for_work_manages_nothing() {
+        let Scopes::Listed(listed) = Scopes::for_work(|p| Role::Owner.allows(p)) else { panic!("listed") };
+        for managing in [
+            Permission::KeyManage,
+            Permission::MemberManage,
+            Permission::ProjectManage,
+            Permission::OrganizationManage,
+            Permission::Operate,
+            Permission::ModelReview,
+        ] {
+            assert!(!listed.contains(&managing), "{managing}");
+        }
+        let Scopes::Listed(viewer) = Scopes::for_work(|p| Role::Viewer.allows(p)) else { panic!("listed") };
+        assert!(!viewer.contains(&Permission::ExperimentWrite));
+    }
+
+    #[test]
+    fn a_key_keeps_the_limits_of_its_own_role() {
+        assert_eq!(Scopes::All.within(Role::Owner, Role::Owner), None);
+        let limited = Scopes::All.within(Role::Viewer, Role::Owner).unwrap();
+        assert!(!limited.contains(&Permission::ExperimentWrite));
+        let listed = Scopes::Listed(vec![Permission::ExperimentWrite, Permission::ModelRead]);
+        assert_eq!(listed.within(Role::Viewer, Role::Owner), Some(vec![Permission::ModelRead]));
+    }
+}

@@ -1,0 +1,35 @@
+//! Who is calling: organisations and their projects, people, browser sessions, API keys, and the first set-up.
+//!
+//! [`Identity`] is the slice put together. It hands the server its routes ([`router`]), the implementation of the
+//! platform's authenticator ([`Identity::authenticator`]) and a small background loop ([`Identity::run`]).
+
+mod authenticate;
+mod errors;
+mod fresh;
+mod http;
+mod identity;
+mod keys;
+mod organizations;
+mod people;
+mod sessions;
+pub mod setup;
+
+pub use authenticate::IdentityAuthenticator;
+pub use errors::IdentityError;
+pub(crate) use http::refuse;
+pub use http::router;
+pub use identity::{Identity, IdentityOptions};
+pub use keys::{ApiKey, KeyText, NewKey, Scopes};
+pub use organizations::{
+    DEFAULT_SLUG, NewProject, Organization, Project, ProjectChange, ProjectDirectory, ProjectRef, Projects, Slug,
+};
+pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User};
+pub use sessions::{SessionLimits, Sessions};
+
+use rhiza_store::{Migration, MigrationSet};
+
+/// The slice's tables.
+pub const MIGRATIONS: MigrationSet = MigrationSet {
+    slice: "identity",
+    migrations: &[Migration { version: 1, name: "init", sql: include_str!("migrations/0001_init.sql") }],
+};

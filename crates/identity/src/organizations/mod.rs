@@ -1,0 +1,14 @@
+//! Organisations and their projects: the walls everything else stands inside. A project's slug is its name in URLs,
+//! in `X-Rhiza-Project` and, for MLflow clients, of the workspace.
+
+mod directory;
+pub(crate) mod http;
+mod model;
+mod service;
+pub(crate) mod store;
+pub(crate) mod system;
+
+pub use directory::{ProjectDirectory, ProjectRef};
+pub(crate) use directory::choose;
+pub use model::{DEFAULT_SLUG, Organization, Project, Slug};
+pub use service::{NewProject, ProjectChange, Projects};

@@ -1,0 +1,105 @@
+//! Who am I.
+
+use axum::extract::State;
+use rhiza_kernel::{KeyId, OrgId, ProjectId, UserId};
+use rhiza_platform::authz::{AllowedOrg, Principal, need};
+use rhiza_web::{ApiResult, Json, ProblemResponses};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Identity;
+
+pub(crate) fn router() -> OpenApiRouter<Identity> {
+    OpenApiRouter::new().routes(routes!(get_me))
+}
+
+/// The caller, and what they may do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    /// The person; for an API key, the person who answers for it.
+    user: MeUser,
+    /// The API key the call was made with, if it was one.
+    #[schema(value_type = Option<String>)]
+    key: Option<KeyId>,
+    organization: MeOrganization,
+    /// The projects that can be entered, oldest first.
+    projects: Vec<MeProject>,
+    /// The role in the organisation.
+    #[schema(example = "owner")]
+    role: &'static str,
+    /// What may be done, as in the scopes of keys.
+    permissions: Vec<&'static str>,
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+struct MeUser {
+    #[schema(value_type = String, example = "usr_01900000000070008000000000000001")]
+    id: UserId,
+    email: String,
+    name: String,
+}
+
+/// The organisation.
+#[derive(Debug, Serialize, ToSchema)]
+struct MeOrganization {
+    #[schema(value_type = String, example = "org_01900000000070008000000000000001")]
+    id: OrgId,
+    name: String,
+    slug: String,
+}
+
+/// A project that can be entered.
+#[derive(Debug, Serialize, ToSchema)]
+struct MeProject {
+    #[schema(value_type = String, example = "prj_01900000000070008000000000000001")]
+    id: ProjectId,
+    name: String,
+    slug: String,
+    /// The role in this project.
+    role: &'static str,
+}
+
+impl From<super::Me> for Me {
+    fn from(me: super::Me) -> Self {
+        let role = me.role.as_str();
+        Self {
+            user: MeUser { id: me.user.id, email: me.user.email, name: me.user.name },
+            key: me.key,
+            organization: MeOrganization {
+                id: me.organization.id,
+                name: me.organization.name,
+                slug: me.organization.slug,
+            },
+            projects: me
+                .projects
+                .into_iter()
+                .map(|p| MeProject { id: p.id, name: p.name, slug: p.slug, role })
+                .collect(),
+            role,
+            permissions: me.permissions.iter().map(|p| p.as_str()).collect(),
+        }
+    }
+}
+
+/// What `principal` is told of itself.
+pub(crate) async fn me_of(identity: &Identity, principal: &Principal) -> ApiResult<Me> {
+    Ok(super::me(identity.db(), identity.projects(), principal).await?.into())
+}
+
+/// The caller: person or key, organisation, projects, permissions.
+#[utoipa::path(
+    get,
+    path = "/me",
+    operation_id = "getMe",
+    tag = "sessions",
+    responses((status = 200, body = Me), ProblemResponses)
+)]
+async fn get_me(
+    State(identity): State<Identity>,
+    access: AllowedOrg<need::OrganizationRead>,
+) -> ApiResult<Json<Me>> {
+    me_of(&identity, &access.principal).await.map(Json)
+}

@@ -1,0 +1,14 @@
+//! People: who they are, and how a password becomes a hash and is checked against one. A person may belong to
+//! several organisations, so their row belongs to none and every look-up here is a system look-up.
+
+pub(crate) mod http;
+mod model;
+mod passwords;
+mod service;
+pub(crate) mod system;
+
+pub use model::{Email, Member, PersonName, User};
+pub use passwords::{Passwords, PasswordCost, PasswordsBusy};
+pub(crate) use model::{check_password, display_name, fold};
+pub use service::Me;
+pub(crate) use service::me;

@@ -1,0 +1,48 @@
+//! Who am I: what the console needs to know about its user, and a program about its key.
+
+use rhiza_kernel::{KeyId, OrgScope, Permission, Role};
+use rhiza_platform::authz::{Actor, Principal};
+use rhiza_store::Db;
+
+use super::{User, system};
+use crate::errors::IdentityError;
+use crate::organizations::{Organization, ProjectRef, Projects, store};
+
+/// A caller's view of themselves.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// The person; for a key, the person it belongs to.
+    pub user: User,
+    /// The key the call was made with, if it was one.
+    pub key: Option<KeyId>,
+    /// The organisation.
+    pub organization: Organization,
+    /// The projects that can be entered.
+    pub projects: Vec<ProjectRef>,
+    /// The role in the organisation.
+    pub role: Role,
+    /// What may be done.
+    pub permissions: Vec<Permission>,
+}
+
+/// What `principal` may know of itself.
+pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> Result<Me, IdentityError> {
+    let user = principal.actor.user().ok_or(IdentityError::NotFound("person"))?;
+    let member = system::member(db, principal.org, user).await?.ok_or(IdentityError::NotFound("person"))?;
+    let scope = OrgScope::new(principal.org);
+    let tx = db.read(&scope).await?;
+    let organization = store::organization(&tx, &scope).await?.ok_or(IdentityError::NotFound("organization"))?;
+    tx.rollback().await?;
+    let key = match &principal.actor {
+        Actor::Key { id, .. } => Some(*id),
+        _ => None,
+    };
+    Ok(Me {
+        user: member.user,
+        key,
+        organization,
+        projects: projects.list_projects(principal).await?,
+        role: principal.role,
+        permissions: principal.permissions(),
+    })
+}

@@ -1,0 +1,84 @@
+//! The SQL of people. Their rows belong to no organisation, so every statement here runs as the system; those that
+//! serve a tenant name the organisation in their predicate.
+
+use chrono::{DateTime, Utc};
+use rhiza_kernel::{OrgId, Role, TypedId as _, UserId};
+use rhiza_store::sea_orm::{self, FromQueryResult};
+use rhiza_store::{Db, StoreError, Tx, binds};
+use uuid::Uuid;
+
+use super::{Email, Member, User};
+
+#[derive(Debug, FromQueryResult)]
+struct MemberRow {
+    user_id: Uuid,
+    email: String,
+    name: String,
+    password_hash: Option<String>,
+    disabled_at: Option<DateTime<Utc>>,
+    org_id: Uuid,
+    role: String,
+}
+
+impl MemberRow {
+    fn into_member(self) -> Result<Member, StoreError> {
+        let role: Role = self.role.parse().map_err(|_| StoreError::Decode(format!("role {:?}", self.role)))?;
+        Ok(Member {
+            user: User { id: UserId::from_uuid(self.user_id), email: self.email, name: self.name },
+            org: OrgId::from_uuid(self.org_id),
+            role,
+            password_hash: self.password_hash,
+            disabled_at: self.disabled_at,
+        })
+    }
+}
+
+const MEMBER: &str = "SELECT u.user_id, u.email, u.name, u.password_hash, u.disabled_at, m.org_id, m.role
+    FROM users u JOIN memberships m ON m.user_id = u.user_id";
+
+/// The person of an address, in the organisation they joined first.
+pub(crate) async fn member_by_email(db: &Db, email_key: &str) -> Result<Option<Member>, StoreError> {
+    let tx = db.system_read().await?;
+    let sql = format!("{MEMBER} WHERE u.email_key = $1 ORDER BY m.created_at, m.org_id LIMIT 1");
+    let row: Option<MemberRow> = tx.fetch_optional(&sql, binds![email_key]).await?;
+    tx.rollback().await?;
+    row.map(MemberRow::into_member).transpose()
+}
+
+/// A member of an organisation.
+pub(crate) async fn member(db: &Db, org: OrgId, user: UserId) -> Result<Option<Member>, StoreError> {
+    let tx = db.system_read().await?;
+    let sql = format!("{MEMBER} WHERE m.org_id = $1 AND u.user_id = $2");
+    let row: Option<MemberRow> = tx.fetch_optional(&sql, binds![org.uuid(), user.uuid()]).await?;
+    tx.rollback().await?;
+    row.map(MemberRow::into_member).transpose()
+}
+
+/// Writes a new person.
+pub(crate) async fn insert_user(
+    tx: &Tx,
+    id: UserId,
+    email: &Email,
+    name: &str,
+    password_hash: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO users (user_id, email, email_key, name, password_hash, created_at, disabled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, NULL)",
+        binds![id.uuid(), email.as_str(), email.key(), name, password_hash, at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Replaces a person's password hash, unless it was changed since `old` was read.
+pub(crate) async fn replace_hash(db: &Db, user: UserId, old: &str, new: &str) -> Result<(), StoreError> {
+    let tx = db.system_write().await?;
+    tx.execute(
+        "UPDATE users SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2",
+        binds![user.uuid(), old, new],
+    )
+    .await?;
+    tx.commit().await
+}

@@ -1,0 +1,203 @@
+//! Signing in and out, and one's sessions.
+
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use rhiza_kernel::SessionId;
+use rhiza_platform::authz::{AllowedOrg, Principal, ProjectChoice, SESSION_COOKIE, need};
+use rhiza_web::{
+    ApiError, ApiResult, ClientAddr, Json, Page, PageQuery, Path, ProblemResponses, RequestId, Transport,
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Browser, Opened, SessionToken, cookie};
+use crate::errors::IdentityError;
+use crate::people::http::{Me, me_of};
+use crate::{Identity, refuse};
+
+pub(crate) fn router() -> OpenApiRouter<Identity> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_in))
+        .routes(routes!(sign_out))
+        .routes(routes!(list_sessions))
+        .routes(routes!(delete_session))
+}
+
+/// Someone at the door: a request for a session that passed the checks a session cookie depends on. It was made by
+/// our own page (or by a program, which says nothing about pages), and over a connection where the cookie will be kept.
+pub(crate) struct Visitor(pub(crate) Browser);
+
+impl FromRequestParts<Identity> for Visitor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> ApiResult<Self> {
+        // Another site must not be able to sign a browser in under an account of its choice. Browsers send at least
+        // one of these headers with every POST; what sends neither is no browser and carries nobody's cookies.
+        if parts.headers.contains_key(header::ORIGIN) || parts.headers.contains_key("sec-fetch-site") {
+            identity.origins().check(parts)?;
+        }
+        let host = host(parts);
+        let secure = Transport::of(parts).secure || identity.is_https_site(&host);
+        if !secure && !cookie::kept_over_plain_http(&host) {
+            return Err(IdentityError::PlainHttp { host }.into());
+        }
+        Ok(Self(Browser {
+            address: ClientAddr::of(parts)?.ip(),
+            user_agent: text(parts, &header::USER_AGENT).map(str::to_owned),
+            request_id: RequestId::of(&parts.extensions).map(|id| id.as_str().to_owned()),
+            previous: previous(parts),
+        }))
+    }
+}
+
+fn text<'a>(parts: &'a Parts, name: &header::HeaderName) -> Option<&'a str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn host(parts: &Parts) -> String {
+    // HTTP/2 carries it in the URI.
+    let host = text(parts, &header::HOST).or_else(|| parts.uri.authority().map(|a| a.as_str()));
+    host.unwrap_or_default().to_owned()
+}
+
+/// The session the browser holds already.
+fn previous(parts: &Parts) -> Option<SessionToken> {
+    let lines = parts.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .and_then(|(_, value)| SessionToken::parse(value))
+}
+
+/// The answer that hands out a session.
+pub(crate) async fn welcome(identity: &Identity, opened: Opened) -> ApiResult<Response> {
+    let principal = Principal {
+        org: opened.org,
+        actor: opened.actor,
+        role: opened.role,
+        scopes: None,
+        project: ProjectChoice::None,
+    };
+    let me: Me = me_of(identity, &principal).await?;
+    let cookie = header_value(&cookie::set(&opened.token, opened.life))?;
+    let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((headers, Json(me)).into_response())
+}
+
+fn header_value(text: &str) -> ApiResult<HeaderValue> {
+    HeaderValue::from_str(text).map_err(ApiError::internal)
+}
+
+/// E-mail address and password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    #[schema(example = "ada@example.com")]
+    email: String,
+    #[schema(value_type = String, format = "password")]
+    password: SecretString,
+}
+
+/// Signs in with e-mail address and password, and sets the session cookie.
+#[utoipa::path(
+    post,
+    path = "/auth/sign-in",
+    operation_id = "signIn",
+    tag = "sessions",
+    security(()),
+    request_body = SignIn,
+    responses((status = 200, body = Me, description = "Signed in; `Set-Cookie` carries the session."), ProblemResponses)
+)]
+async fn sign_in(
+    State(identity): State<Identity>,
+    Visitor(browser): Visitor,
+    Json(body): Json<SignIn>,
+) -> ApiResult<impl IntoResponse> {
+    let opened = identity.sessions().sign_in(&body.email, body.password, &browser).await.map_err(refuse)?;
+    welcome(&identity, opened).await
+}
+
+/// Ends the session of the request and takes its cookie away.
+#[utoipa::path(
+    post,
+    path = "/auth/sign-out",
+    operation_id = "signOut",
+    tag = "sessions",
+    responses((status = 204, description = "Signed out."), ProblemResponses)
+)]
+async fn sign_out(
+    State(identity): State<Identity>,
+    access: AllowedOrg<need::SelfManage>,
+) -> ApiResult<impl IntoResponse> {
+    identity.sessions().sign_out(&access).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, header_value(&cookie::clear())?)]))
+}
+
+/// A browser session.
+#[derive(Debug, Serialize, ToSchema)]
+struct Session {
+    #[schema(value_type = String, example = "ses_01900000000070008000000000000001")]
+    id: SessionId,
+    created_at: DateTime<Utc>,
+    /// The last request, to within about a minute.
+    last_seen_at: DateTime<Utc>,
+    /// When it ends if nothing more is heard from it.
+    expires_at: DateTime<Utc>,
+    /// Where the person signed in from.
+    ip: Option<String>,
+    user_agent: Option<String>,
+    /// Whether this is the session that asks.
+    current: bool,
+}
+
+/// Lists the caller's own sessions, newest first.
+#[utoipa::path(
+    get,
+    path = "/sessions",
+    operation_id = "listSessions",
+    tag = "sessions",
+    params(PageQuery),
+    responses((status = 200, body = Page<Session>), ProblemResponses)
+)]
+async fn list_sessions(
+    State(identity): State<Identity>,
+    access: AllowedOrg<need::SelfManage>,
+    page: PageQuery,
+) -> ApiResult<Json<Page<Session>>> {
+    let current = super::service::session_of(&access.principal.actor);
+    let found = identity.sessions().page(&access, page.cursor()?, page.fetch()).await?;
+    Ok(Json(Page::from_overfetch(found, &page, |last| last.id).map(|session| Session {
+        id: session.id,
+        created_at: session.created_at,
+        last_seen_at: session.last_seen_at,
+        expires_at: session.expires_at,
+        ip: session.address,
+        user_agent: session.user_agent,
+        current: current == Some(session.id),
+    })))
+}
+
+/// Ends one of the caller's own sessions.
+#[utoipa::path(
+    delete,
+    path = "/sessions/{session_id}",
+    operation_id = "deleteSession",
+    tag = "sessions",
+    params(("session_id" = String, Path, description = "The session's id.")),
+    responses((status = 204, description = "Ended."), ProblemResponses)
+)]
+async fn delete_session(
+    State(identity): State<Identity>,
+    access: AllowedOrg<need::SelfManage>,
+    Path(id): Path<SessionId>,
+) -> ApiResult<StatusCode> {
+    identity.sessions().revoke(&access, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,15 @@
+//! Browser sessions: an opaque token in a cookie, its hash in the database. Signing in always makes a new one, so a
+//! token planted beforehand opens nothing.
+
+pub(crate) mod cookie;
+pub(crate) mod http;
+mod model;
+mod service;
+pub(crate) mod store;
+pub(crate) mod system;
+mod throttle;
+
+pub use model::{Session, SessionHash, SessionToken};
+pub use service::{Browser, Opened, SessionLimits, Sessions};
+pub(crate) use service::{KnownSessions, caller};
+pub(crate) use throttle::Throttle;
