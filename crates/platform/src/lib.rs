@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod authz;
+pub mod backup;
 pub mod config;
 pub mod events;
 pub mod health;

@@ -73,12 +73,7 @@ pub(crate) async fn tables(tx: &Tx) -> Result<Vec<TableInfo>, StoreError> {
             name: table.name,
             columns: found
                 .into_iter()
-                .map(|c| ColumnInfo {
-                    name: c.name,
-                    kind: c.kind,
-                    not_null: c.not_null,
-                    key_position: c.key_position,
-                })
+                .map(|c| ColumnInfo { name: c.name, kind: c.kind, not_null: c.not_null, key_position: c.key_position })
                 .collect(),
             indexes: indexes.into_iter().map(|i| i.name).collect(),
         });
@@ -96,5 +91,31 @@ impl crate::Db {
         let found = tables(&tx).await?;
         tx.rollback().await?;
         Ok(found)
+    }
+}
+
+impl crate::Db {
+    /// Lets automatic keys continue after the highest one there is: rows were restored with the keys they had.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn restart_identities(&self) -> Result<(), StoreError> {
+        // SQLite's AUTOINCREMENT takes notice of explicit keys by itself.
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let tx = self.owner_write().await?;
+        for table in tables(&tx).await? {
+            for column in table.columns.iter().filter(|c| c.key_position == 1 && c.kind == "BIGINT") {
+                let (table, column) = (&table.name, &column.name);
+                // No sequence behind the column: setval of nothing is nothing.
+                tx.execute_script(&format!(
+                    "SELECT setval(pg_get_serial_sequence('{table}', '{column}'),
+                       (SELECT coalesce(max({column}), 0) + 1 FROM {table}), false)"
+                ))
+                .await?;
+            }
+        }
+        tx.commit().await
     }
 }
