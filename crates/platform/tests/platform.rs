@@ -4,6 +4,10 @@
 
 #[path = "platform/audit.rs"]
 mod audit;
+#[path = "platform/backup.rs"]
+mod backup;
+#[path = "platform/http.rs"]
+mod http;
 #[path = "platform/jobs.rs"]
 mod jobs;
 #[path = "platform/jobs_interleavings.rs"]
