@@ -10,7 +10,5 @@ mod scope;
 pub use access::{Permission, Role};
 pub use env::{Clock, Entropy, Env, FixedClock, SeededEntropy};
 pub use error::{Coded, ErrorCode, FieldError};
-pub use id::{
-    AuditId, BlobId, EventId, Id, IdError, JobId, KeyId, OrgId, ProjectId, SessionId, TypedId, UserId,
-};
+pub use id::{AuditId, BlobId, EventId, Id, IdError, JobId, KeyId, OrgId, ProjectId, SessionId, TypedId, UserId};
 pub use scope::{OrgScope, ProjectScope};

@@ -199,9 +199,6 @@ async fn begin_postgres(pool: &DatabaseConnection, settings: &str) -> Result<Tx,
     Ok(Tx::new(inner, Dialect::Postgres))
 }
 
-async fn begin(
-    pool: &DatabaseConnection,
-    options: TransactionOptions,
-) -> Result<sea_orm::DatabaseTransaction, DbErr> {
+async fn begin(pool: &DatabaseConnection, options: TransactionOptions) -> Result<sea_orm::DatabaseTransaction, DbErr> {
     pool.begin_with_options(options).await
 }

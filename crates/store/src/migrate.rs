@@ -114,10 +114,7 @@ async fn protect(tx: &Tx, isolation: Isolation) -> Result<(), StoreError> {
 }
 
 /// Compares what is applied with what this binary knows.
-fn plan(
-    applied: &[Applied],
-    sets: &[MigrationSet],
-) -> Result<Vec<(MigrationSet, &'static Migration)>, StoreError> {
+fn plan(applied: &[Applied], sets: &[MigrationSet]) -> Result<Vec<(MigrationSet, &'static Migration)>, StoreError> {
     for row in applied {
         let known = sets
             .iter()

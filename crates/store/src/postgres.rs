@@ -52,10 +52,8 @@ pub(crate) async fn isolation(pool: &DatabaseConnection) -> Result<Isolation, St
         (SELECT count(*) FROM pg_roles WHERE rolname IN ('rhiza_app', 'rhiza_system')
             AND NOT rolsuper AND NOT rolbypassrls AND pg_has_role(current_user, oid, 'USAGE')) AS roles,
         (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypasses";
-    let row = pool
-        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
-        .await?
-        .ok_or(StoreError::RowNotFound)?;
+    let row =
+        pool.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?.ok_or(StoreError::RowNotFound)?;
     let roles: i64 = row.try_get("", "roles")?;
     let bypasses: bool = row.try_get("", "bypasses")?;
     Ok(match (roles, bypasses) {

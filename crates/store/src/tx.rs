@@ -204,6 +204,9 @@ mod tests {
             insert_sql("t", &["a", "b"], 2, Conflict::Replace(&["a"])),
             "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO UPDATE SET b = excluded.b"
         );
-        assert_eq!(insert_sql("t", &["a"], 1, Conflict::Ignore), "INSERT INTO t (a) VALUES ($1) ON CONFLICT DO NOTHING");
+        assert_eq!(
+            insert_sql("t", &["a"], 1, Conflict::Ignore),
+            "INSERT INTO t (a) VALUES ($1) ON CONFLICT DO NOTHING"
+        );
     }
 }

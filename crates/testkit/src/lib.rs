@@ -1,5 +1,11 @@
 //! What tests share. The heart is [`db_tests!`], which runs one test body on SQLite and on PostgreSQL.
 
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot be set up must fail at once, and says through its environment where the services are"
+)]
+
 mod db;
 
 pub use db::{Engine, TestDb, start};

@@ -180,10 +180,7 @@ fn write(
     result
 }
 
-fn write_temporary(
-    chunks: &mut mpsc::Receiver<Option<Bytes>>,
-    temporary: &Path,
-) -> Result<(u64, String), BlobError> {
+fn write_temporary(chunks: &mut mpsc::Receiver<Option<Bytes>>, temporary: &Path) -> Result<(u64, String), BlobError> {
     let mut file = File::create_new(temporary)?;
     let mut hasher = blake3::Hasher::new();
     let mut size = 0_u64;

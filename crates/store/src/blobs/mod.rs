@@ -123,7 +123,9 @@ impl Coded for BlobError {
     fn public_detail(&self) -> String {
         match self {
             Self::NotFound => "There is no such content.".to_owned(),
-            Self::TooLarge { limit } => format!("The upload is longer than the {limit} bytes allowed; nothing was kept."),
+            Self::TooLarge { limit } => {
+                format!("The upload is longer than the {limit} bytes allowed; nothing was kept.")
+            }
             Self::Range { size } => format!("The range does not lie within the {size} bytes there are."),
             Self::Interrupted(_) => "The upload broke off; nothing was kept.".to_owned(),
             Self::Unsupported => "This installation's storage cannot do that.".to_owned(),

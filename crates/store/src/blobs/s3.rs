@@ -163,11 +163,7 @@ impl S3Blobs {
             .map_err(BlobError::from)
             .try_filter_map(|meta| async move {
                 let id = meta.location.filename().and_then(|name| uuid::Uuid::try_parse(name).ok());
-                Ok(id.map(|id| BlobEntry {
-                    id: BlobId::from_uuid(id),
-                    size: meta.size,
-                    modified: meta.last_modified,
-                }))
+                Ok(id.map(|id| BlobEntry { id: BlobId::from_uuid(id), size: meta.size, modified: meta.last_modified }))
             })
             .boxed()
     }
@@ -197,8 +193,8 @@ impl S3Blobs {
         let upload = self.store.create_multipart(&path).await?;
         let mut addresses = Vec::new();
         for number in 1..=parts {
-            let options = SignedUrlOptions::new()
-                .with_query([("partNumber", number.to_string()), ("uploadId", upload.clone())]);
+            let options =
+                SignedUrlOptions::new().with_query([("partNumber", number.to_string()), ("uploadId", upload.clone())]);
             addresses.push(self.store.signed_url_opts(Method::PUT, &path, lifetime, &options).await?.to_string());
         }
         Ok((upload, addresses))

@@ -1,4 +1,5 @@
 //! Blobs on local disk and on the S3 server of `RHIZA_TEST_S3_ENDPOINT`: the same body for both.
+#![expect(clippy::disallowed_methods, reason = "the environment says where the test server is")]
 
 use std::future::Future;
 
@@ -17,10 +18,13 @@ fn body(chunks: Vec<Vec<u8>>) -> impl futures::Stream<Item = Result<Bytes, std::
 
 async fn bytes(blobs: &Blobs, id: BlobId, range: Option<std::ops::Range<u64>>) -> Vec<u8> {
     let read = blobs.get(id, range).await.unwrap();
-    read.stream.try_fold(Vec::new(), |mut all, chunk| async move {
-        all.extend_from_slice(&chunk);
-        Ok(all)
-    }).await.unwrap()
+    read.stream
+        .try_fold(Vec::new(), |mut all, chunk| async move {
+            all.extend_from_slice(&chunk);
+            Ok(all)
+        })
+        .await
+        .unwrap()
 }
 
 fn on_local<Fut: Future<Output = ()>>(test: impl FnOnce(Blobs) -> Fut) {
@@ -116,12 +120,13 @@ fn an_upload_that_breaks_off_leaves_nothing_on_s3() {
 #[test]
 fn an_upload_in_parts_becomes_one_blob_on_s3() {
     on_s3("parts", |blobs| async move {
-        let (upload, addresses) =
-            blobs.multipart_create(id(3), 2, std::time::Duration::from_secs(60)).await.unwrap();
+        let (upload, addresses) = blobs.multipart_create(id(3), 2, std::time::Duration::from_secs(60)).await.unwrap();
         assert_eq!(addresses.len(), 2);
         assert!(addresses[1].contains("partNumber=2"), "{}", addresses[1]);
         blobs.multipart_abort(id(3), &upload).await.unwrap();
         assert!(matches!(blobs.head(id(3)).await.unwrap_err(), BlobError::NotFound));
-        assert!(blobs.presign_get(id(3), std::time::Duration::from_secs(60)).await.unwrap().contains("X-Amz-Signature"));
+        assert!(
+            blobs.presign_get(id(3), std::time::Duration::from_secs(60)).await.unwrap().contains("X-Amz-Signature")
+        );
     });
 }
