@@ -1,6 +1,6 @@
 //! The platform on both databases.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 #[path = "platform/audit.rs"]
 mod audit;

@@ -1,5 +1,7 @@
 //! An audit entry, its hash, and what is hidden before it is written.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{AuditId, OrgId};
 use serde::Serialize;
@@ -182,6 +184,39 @@ pub struct ChainReport {
     pub entries: i64,
     /// What is wrong; empty when the chain holds. At most [`ChainCheck::MAX_FAULTS`] are listed.
     pub faults: Vec<ChainFault>,
+}
+
+impl ChainReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.faults.is_empty()
+    }
+}
+
+impl fmt::Display for ChainFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Altered { seq } => write!(f, "entry {seq} was altered"),
+            Self::Deleted { seq } => write!(f, "entry {seq} was deleted"),
+            Self::Inserted { seq } => write!(f, "entry {seq} was inserted"),
+            Self::Head => f.write_str("the head does not belong to the last entry"),
+        }
+    }
+}
+
+impl fmt::Display for ChainReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} entries, ", self.organization_id, self.entries)?;
+        if self.is_intact() {
+            return f.write_str("intact");
+        }
+        f.write_str("BROKEN")?;
+        for fault in &self.faults {
+            write!(f, "\n  {fault}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Checks entries one by one, in order.
