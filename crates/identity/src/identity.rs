@@ -134,7 +134,10 @@ impl Identity {
                 () = tokio::time::sleep(NOTES_EVERY) => false,
             };
             if let Err(error) = self.flush().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "uses and refused sign-ins were not recorded");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "uses and refused sign-ins were not recorded"
+                );
             }
             if stopping {
                 return;

@@ -24,7 +24,7 @@ pub use organizations::{
     DEFAULT_SLUG, NewProject, Organization, Project, ProjectChange, ProjectDirectory, ProjectRef, Projects, Slug,
 };
 pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User};
-pub use sessions::{SessionLimits, Sessions};
+pub use sessions::SessionLimits;
 
 use rhiza_store::{Migration, MigrationSet};
 

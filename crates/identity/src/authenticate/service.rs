@@ -62,11 +62,7 @@ impl IdentityAuthenticator {
         })
     }
 
-    async fn by_session(
-        &self,
-        token: &SecretString,
-        asked: Option<&RequestedProject>,
-    ) -> Result<Principal, AuthError> {
+    async fn by_session(&self, token: &SecretString, asked: Option<&RequestedProject>) -> Result<Principal, AuthError> {
         let hash = SessionToken::parse(token.expose_secret()).ok_or(AuthError::Invalid)?.hash();
         let read = || async { Ok::<_, StoreError>(sessions::system::find(&self.db, hash).await?.map(Arc::new)) };
         let found = self.sessions.get(hash, read).await.map_err(unavailable)?;

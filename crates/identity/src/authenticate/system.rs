@@ -47,11 +47,8 @@ pub(super) async fn record_failed(db: &Db, env: &Env, mut failed: Vec<FailedSign
         let tx = db.write(&scope).await?;
         for refused in group {
             let Some((_, user)) = refused.account else { continue };
-            let caller = Caller {
-                actor: Actor::System,
-                address: Some(refused.address),
-                request_id: refused.request_id.clone(),
-            };
+            let caller =
+                Caller { actor: Actor::System, address: Some(refused.address), request_id: refused.request_id.clone() };
             let after = json!({ "at": refused.at, "user_agent": refused.user_agent });
             let entry = Entry::new(&caller, "identity.session.refuse", user.to_string()).after(&after);
             audit::record(&tx, &scope, entry, env).await?;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 /// Where every key begins.
-pub const PREFIX: &str = "rz_live_";
+const PREFIX: &str = "rz_live_";
 /// Characters of 256 bits in base 62: ⌈256 / log2 62⌉.
 const SECRET_CHARS: usize = 43;
 /// Characters of 32 bits in base 62.
@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused() {
         let good = key(2).expose().to_owned();
-        for bad in ["", "rz_live_", "Bearer", &good[1..], &good[..56], &format!("{good}0"), &good.replace("live", "test")] {
+        for bad in
+            ["", "rz_live_", "Bearer", &good[1..], &good[..56], &format!("{good}0"), &good.replace("live", "test")]
+        {
             assert!(KeyText::parse(bad).is_none(), "{bad}");
         }
         assert!(KeyText::parse(&format!("{}é", &good[..55])).is_none());

@@ -8,7 +8,8 @@ mod service;
 pub(crate) mod store;
 pub(crate) mod system;
 
-pub use format::{KeyHash, KeyText};
+pub(crate) use format::KeyHash;
+pub use format::KeyText;
 pub use model::{ApiKey, Scopes};
-pub use service::{Keys, NewKey};
-pub(crate) use service::{KnownKeys, record_created};
+pub use service::NewKey;
+pub(crate) use service::{Keys, KnownKeys, record_created};

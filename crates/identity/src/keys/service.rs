@@ -37,7 +37,7 @@ pub(crate) type KnownKeys = Fresh<KeyHash, Option<Arc<system::Opens>>>;
 
 /// The use cases around keys. Cheap to clone.
 #[derive(Clone)]
-pub struct Keys {
+pub(crate) struct Keys {
     db: Db,
     env: Env,
     known: KnownKeys,

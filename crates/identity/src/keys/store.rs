@@ -142,10 +142,8 @@ pub(crate) async fn revoke(
         visible.condition(&mut values)
     );
     let hash: Option<Vec<u8>> = tx.fetch_scalar(&sql, values).await?;
-    hash.map(|bytes| {
-        bytes.as_slice().try_into().map(KeyHash).map_err(|_| StoreError::Decode("key hash".to_owned()))
-    })
-    .transpose()
+    hash.map(|bytes| bytes.as_slice().try_into().map(KeyHash).map_err(|_| StoreError::Decode("key hash".to_owned())))
+        .transpose()
 }
 
 /// The project a key belongs to; none for a key of the whole organisation.

@@ -16,9 +16,7 @@ use super::service::{NewProject, ProjectChange};
 use crate::Identity;
 
 pub(crate) fn router() -> OpenApiRouter<Identity> {
-    OpenApiRouter::new()
-        .routes(routes!(list_projects, create_project))
-        .routes(routes!(get_project, update_project))
+    OpenApiRouter::new().routes(routes!(list_projects, create_project)).routes(routes!(get_project, update_project))
 }
 
 /// A project.

@@ -8,7 +8,7 @@ mod service;
 pub(crate) mod store;
 pub(crate) mod system;
 
-pub use directory::{ProjectDirectory, ProjectRef};
 pub(crate) use directory::choose;
+pub use directory::{ProjectDirectory, ProjectRef};
 pub use model::{DEFAULT_SLUG, Organization, Project, Slug};
 pub use service::{NewProject, ProjectChange, Projects};

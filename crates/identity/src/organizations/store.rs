@@ -127,13 +127,7 @@ pub(crate) async fn insert_project(tx: &Tx, scope: &OrgScope, project: &Project)
 pub(crate) async fn update_project(tx: &Tx, scope: &OrgScope, project: &Project) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE projects SET name = $3, revision = $4, archived_at = $5 WHERE org_id = $1 AND project_id = $2",
-        binds![
-            scope.org.uuid(),
-            project.id.uuid(),
-            project.name.clone(),
-            project.revision,
-            project.archived_at,
-        ],
+        binds![scope.org.uuid(), project.id.uuid(), project.name.clone(), project.revision, project.archived_at,],
     )
     .await?;
     Ok(())

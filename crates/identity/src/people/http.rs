@@ -97,9 +97,6 @@ pub(crate) async fn me_of(identity: &Identity, principal: &Principal) -> ApiResu
     tag = "sessions",
     responses((status = 200, body = Me), ProblemResponses)
 )]
-async fn get_me(
-    State(identity): State<Identity>,
-    access: AllowedOrg<need::OrganizationRead>,
-) -> ApiResult<Json<Me>> {
+async fn get_me(State(identity): State<Identity>, access: AllowedOrg<need::OrganizationRead>) -> ApiResult<Json<Me>> {
     me_of(&identity, &access.principal).await.map(Json)
 }

@@ -7,8 +7,9 @@ mod passwords;
 mod service;
 pub(crate) mod system;
 
-pub use model::{Email, Member, PersonName, User};
-pub use passwords::{Passwords, PasswordCost, PasswordsBusy};
+pub(crate) use model::Member;
+pub use model::{Email, PersonName, User};
 pub(crate) use model::{check_password, display_name, fold};
+pub use passwords::{PasswordCost, Passwords, PasswordsBusy};
 pub use service::Me;
 pub(crate) use service::me;

@@ -221,17 +221,17 @@ pub struct User {
 
 /// A person as a member of one organisation, with what sign-in needs.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub(crate) struct Member {
     /// The person.
-    pub user: User,
+    pub(crate) user: User,
     /// The organisation.
-    pub org: OrgId,
+    pub(crate) org: OrgId,
     /// The role in it.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The stored password hash; none when the person never set one.
-    pub password_hash: Option<String>,
+    pub(crate) password_hash: Option<String>,
     /// When an administrator shut the account.
-    pub disabled_at: Option<DateTime<Utc>>,
+    pub(crate) disabled_at: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]
@@ -248,8 +248,19 @@ mod tests {
             assert!(Email::parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "ada", "@example.com", "ada@", "ada@-x.com", "ada@x..com", "a b@x.com", "a\n@x.com", "a@x.com\r\nBcc: b",
-            "\"a\"@x.com", ".a@x.com", "a..b@x.com", "a@x.com>",
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@-x.com",
+            "ada@x..com",
+            "a b@x.com",
+            "a\n@x.com",
+            "a@x.com\r\nBcc: b",
+            "\"a\"@x.com",
+            ".a@x.com",
+            "a..b@x.com",
+            "a@x.com>",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }

@@ -69,7 +69,8 @@ impl Passwords {
     pub fn new(cost: PasswordCost, env: Env) -> Result<Self, argon2::Error> {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(&argon2, &env.random_bytes::<16>(), b"nobody's password").map_err(|_| argon2::Error::OutputTooShort)?;
+        let dummy = hash(&argon2, &env.random_bytes::<16>(), b"nobody's password")
+            .map_err(|_| argon2::Error::OutputTooShort)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 argon2,

@@ -53,7 +53,9 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8080", "app.localhost", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080"] {
             assert!(kept_over_plain_http(host), "{host}");
         }
-        for host in ["", "rhiza.example.org", "10.0.0.1:8080", "localhost.example.org", "127.0.0.1.example.org", "[::2]"] {
+        for host in
+            ["", "rhiza.example.org", "10.0.0.1:8080", "localhost.example.org", "127.0.0.1.example.org", "[::2]"]
+        {
             assert!(!kept_over_plain_http(host), "{host}");
         }
     }

@@ -7,9 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use rhiza_kernel::SessionId;
 use rhiza_platform::authz::{AllowedOrg, Principal, ProjectChoice, SESSION_COOKIE, need};
-use rhiza_web::{
-    ApiError, ApiResult, ClientAddr, Json, Page, PageQuery, Path, ProblemResponses, RequestId, Transport,
-};
+use rhiza_web::{ApiError, ApiResult, ClientAddr, Json, Page, PageQuery, Path, ProblemResponses, RequestId, Transport};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -9,7 +9,7 @@ pub(crate) mod store;
 pub(crate) mod system;
 mod throttle;
 
-pub use model::{Session, SessionHash, SessionToken};
-pub use service::{Browser, Opened, SessionLimits, Sessions};
-pub(crate) use service::{KnownSessions, caller};
+pub(crate) use model::{Session, SessionHash, SessionToken};
+pub use service::SessionLimits;
+pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller};
 pub(crate) use throttle::Throttle;

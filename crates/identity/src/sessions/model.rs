@@ -28,8 +28,8 @@ impl SessionToken {
     /// Reads what a browser presented; nothing when it cannot be one of ours.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = text.len() == TOKEN_CHARS
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let fits =
+            text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         fits.then(|| Self(text.to_owned().into()))
     }
 

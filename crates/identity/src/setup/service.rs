@@ -36,12 +36,7 @@ pub async fn ensure_link(db: &Db, env: &Env, public_url: &Url) -> Result<Option<
 ///
 /// # Errors
 /// [`IdentityError::AlreadySetUp`] when there is an owner, [`IdentityError::Invalid`] with every unacceptable field.
-pub async fn init_owner(
-    db: &Db,
-    env: &Env,
-    passwords: &Passwords,
-    owner: NewOwner,
-) -> Result<Owner, IdentityError> {
+pub async fn init_owner(db: &Db, env: &Env, passwords: &Passwords, owner: NewOwner) -> Result<Owner, IdentityError> {
     let founding = owner.check()?;
     if !system::is_unclaimed(db).await? {
         return Err(IdentityError::AlreadySetUp);
@@ -146,11 +141,8 @@ async fn found(tx: &Tx, env: &Env, founding: &Founding, hash: &str) -> Result<Fo
         name: founding.organization.clone(),
         slug: founding.organization_slug.to_string(),
     };
-    let user = User {
-        id: env.new_id(),
-        email: founding.email.as_str().to_owned(),
-        name: founding.name.as_str().to_owned(),
-    };
+    let user =
+        User { id: env.new_id(), email: founding.email.as_str().to_owned(), name: founding.name.as_str().to_owned() };
     let project = Project {
         id: env.new_id(),
         name: founding.project.clone(),

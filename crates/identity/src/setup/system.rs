@@ -21,10 +21,7 @@ pub(crate) async fn is_unclaimed(db: &Db) -> Result<bool, StoreError> {
 /// Takes the installation. Only one transaction ever gets `true`: the others wait for it and find the row taken.
 pub(crate) async fn claim(tx: &Tx, at: DateTime<Utc>) -> Result<bool, StoreError> {
     let taken = tx
-        .execute(
-            "UPDATE installation SET claimed_at = $1 WHERE installation_id = 1 AND claimed_at IS NULL",
-            binds![at],
-        )
+        .execute("UPDATE installation SET claimed_at = $1 WHERE installation_id = 1 AND claimed_at IS NULL", binds![at])
         .await?;
     tx.execute("DELETE FROM setup_tokens", binds![]).await?;
     Ok(taken == 1)
@@ -32,9 +29,8 @@ pub(crate) async fn claim(tx: &Tx, at: DateTime<Utc>) -> Result<bool, StoreError
 
 /// Whether `hash` is the token of the newest link.
 pub(crate) async fn knows_token(tx: &Tx, hash: [u8; 32]) -> Result<bool, StoreError> {
-    let found: Option<i64> = tx
-        .fetch_scalar("SELECT COUNT(*) FROM setup_tokens WHERE token_hash = $1", binds![hash.to_vec()])
-        .await?;
+    let found: Option<i64> =
+        tx.fetch_scalar("SELECT COUNT(*) FROM setup_tokens WHERE token_hash = $1", binds![hash.to_vec()]).await?;
     Ok(found == Some(1))
 }
 
