@@ -44,7 +44,7 @@ export const getMe = <ThrowOnError extends boolean = true>(options?: Options<Get
 
 export const listSessions = <ThrowOnError extends boolean = true>(options?: Options<ListSessionsData, ThrowOnError>) => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({ url: '/api/v1/sessions', ...options });
 
-export const deleteSession = <ThrowOnError extends boolean = true>(options: Options<DeleteSessionData, ThrowOnError>) => (options.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({ url: '/api/v1/sessions/{id}', ...options });
+export const deleteSession = <ThrowOnError extends boolean = true>(options: Options<DeleteSessionData, ThrowOnError>) => (options.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({ url: '/api/v1/sessions/{session_id}', ...options });
 
 export const listProjects = <ThrowOnError extends boolean = true>(options?: Options<ListProjectsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectsResponses, ListProjectsErrors, ThrowOnError>({ url: '/api/v1/projects', ...options });
 
@@ -58,7 +58,7 @@ export const createProject = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 export const updateProject = <ThrowOnError extends boolean = true>(options: Options<UpdateProjectData, ThrowOnError>) => (options.client ?? client).patch<UpdateProjectResponses, UpdateProjectErrors, ThrowOnError>({
-    url: '/api/v1/projects/{id}',
+    url: '/api/v1/projects/{project_id}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -77,7 +77,7 @@ export const createKey = <ThrowOnError extends boolean = true>(options: Options<
     }
 });
 
-export const deleteKey = <ThrowOnError extends boolean = true>(options: Options<DeleteKeyData, ThrowOnError>) => (options.client ?? client).delete<DeleteKeyResponses, DeleteKeyErrors, ThrowOnError>({ url: '/api/v1/keys/{id}', ...options });
+export const deleteKey = <ThrowOnError extends boolean = true>(options: Options<DeleteKeyData, ThrowOnError>) => (options.client ?? client).delete<DeleteKeyResponses, DeleteKeyErrors, ThrowOnError>({ url: '/api/v1/keys/{key_id}', ...options });
 
 export const searchRunRows = <ThrowOnError extends boolean = true>(options: Options<SearchRunRowsData, ThrowOnError>) => (options.client ?? client).post<SearchRunRowsResponses, SearchRunRowsErrors, ThrowOnError>({
     url: '/api/v1/tracking/runs/search',

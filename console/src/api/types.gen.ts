@@ -86,6 +86,7 @@ export type Project = {
     name: string;
     slug: string;
     created_at: string;
+    archived_at?: string | null;
 };
 
 export type ProjectPage = {
@@ -920,10 +921,10 @@ export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsRespo
 export type DeleteSessionData = {
     body?: never;
     path: {
-        id: string;
+        session_id: string;
     };
     query?: never;
-    url: '/api/v1/sessions/{id}';
+    url: '/api/v1/sessions/{session_id}';
 };
 
 export type DeleteSessionErrors = {
@@ -1000,10 +1001,10 @@ export type CreateProjectResponse = CreateProjectResponses[keyof CreateProjectRe
 export type UpdateProjectData = {
     body: UpdateProject;
     path: {
-        id: string;
+        project_id: string;
     };
     query?: never;
-    url: '/api/v1/projects/{id}';
+    url: '/api/v1/projects/{project_id}';
 };
 
 export type UpdateProjectErrors = {
@@ -1080,10 +1081,10 @@ export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
 export type DeleteKeyData = {
     body?: never;
     path: {
-        id: string;
+        key_id: string;
     };
     query?: never;
-    url: '/api/v1/keys/{id}';
+    url: '/api/v1/keys/{key_id}';
 };
 
 export type DeleteKeyErrors = {

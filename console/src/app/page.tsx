@@ -19,15 +19,15 @@ export function Page({ title, heading, crumbs, meta, actions, tabs, children }: 
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <header className="shrink-0 border-b bg-canvas px-4 md:px-6">
-        <div className="flex min-h-13 flex-wrap items-center justify-between gap-x-4 gap-y-2 py-2">
-          <div className="min-w-0">
+        <div className="flex min-h-13 items-center justify-between gap-x-4 py-2">
+          <div className="min-w-0 flex-1">
             {crumbs ? <nav aria-label="Breadcrumb" className="flex flex-wrap items-center gap-1 text-xs text-faint [&_a:hover]:text-ink">{crumbs}</nav> : null}
             <h1 className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1 text-base font-semibold wrap-anywhere">
               {heading ?? title}
             </h1>
             {meta ? <div className="mt-0.5 flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-muted">{meta}</div> : null}
           </div>
-          {actions ? <div className="flex flex-wrap items-center gap-1.5">{actions}</div> : null}
+          {actions ? <div className="flex max-w-1/2 shrink-0 flex-wrap items-center justify-end gap-1.5">{actions}</div> : null}
         </div>
         {tabs}
       </header>

@@ -1,8 +1,9 @@
 import { useId, type ComponentProps, type ReactNode } from 'react';
 import { cx } from './cx';
 
-export const inputClass =
-  'w-full rounded-md border border-line-strong/70 bg-surface px-2.5 text-sm outline-offset-0 transition-colors hover:border-line-strong aria-invalid:border-danger disabled:opacity-60';
+const boxClass =
+  'rounded-md border border-line-strong/70 bg-surface px-2.5 text-sm outline-offset-0 transition-colors hover:border-line-strong aria-invalid:border-danger disabled:opacity-60';
+export const inputClass = `w-full ${boxClass}`;
 
 interface FieldProps {
   label: string;
@@ -51,7 +52,7 @@ export function Textarea({ className, ...rest }: ComponentProps<'textarea'>) {
 /** The platform's own select: it is what phones and screen readers handle best. */
 export function Select({ className, children, ...rest }: ComponentProps<'select'>) {
   return (
-    <select {...rest} className={cx(inputClass, 'h-7 w-auto max-w-full py-0 pr-7 text-xs pointer-coarse:h-9', className)}>
+    <select {...rest} className={cx(boxClass, 'h-7 max-w-48 py-0 text-xs text-ink pointer-coarse:h-9', className)}>
       {children}
     </select>
   );

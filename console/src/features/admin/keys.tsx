@@ -136,7 +136,7 @@ export function Keys() {
         action="Revoke key"
         danger
         onSubmit={async () => {
-          if (revoking) await deleteKey({ path: { id: revoking.id } });
+          if (revoking) await deleteKey({ path: { key_id: revoking.id } });
           toast('done', `Revoked ${revoking?.name ?? 'the key'}`);
           await fresh();
         }}
@@ -156,7 +156,7 @@ function CreateKey({ onClose, onMade }: { onClose: () => void; onMade: (secret: 
       open
       onOpenChange={(open) => !open && onClose()}
       title="New API key"
-      description="It gives access to this project with your role."
+      description="It may do in this project what a training script needs, and manages neither people nor keys."
       action="Create key"
       valid={name.trim() !== '' && !problem}
       onSubmit={async () => {

@@ -96,7 +96,7 @@ function ProjectDialog({ project, onClose, onDone }: { project: Project | 'new';
       action={project === 'new' ? 'Create project' : 'Rename'}
       valid={name.trim() !== '' && name !== before && !problem}
       onSubmit={async () => {
-        await (project === 'new' ? createProject({ body: { name: name.trim() } }) : updateProject({ path: { id: project.id }, body: { name: name.trim() } }));
+        await (project === 'new' ? createProject({ body: { name: name.trim() } }) : updateProject({ path: { project_id: project.id }, body: { name: name.trim() } }));
         await onDone();
       }}
     >

@@ -70,7 +70,7 @@ export function Sessions() {
         action="End session"
         danger
         onSubmit={async () => {
-          if (ending) await deleteSession({ path: { id: ending.id } });
+          if (ending) await deleteSession({ path: { session_id: ending.id } });
           toast('done', 'Session ended');
           await client.invalidateQueries({ queryKey: ['sessions'] });
         }}

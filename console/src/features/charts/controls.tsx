@@ -19,7 +19,7 @@ export function ChartControls({ search, onChange }: { search: ChartSearch; onCha
           onChange={(e) => onChange({ q: e.target.value || undefined })}
         />
       </div>
-      <label className="flex items-center gap-2 text-xs text-muted">
+      <label className="flex items-center gap-2 text-xs whitespace-nowrap text-muted">
         X axis
         <Select value={search.x ?? 'step'} onChange={(e) => onChange({ x: xAxes.find((x) => x === e.target.value && x !== 'step') })}>
           {xAxes.map((x) => (
@@ -29,7 +29,7 @@ export function ChartControls({ search, onChange }: { search: ChartSearch; onCha
           ))}
         </Select>
       </label>
-      <label className="flex items-center gap-2 text-xs text-muted">
+      <label className="flex items-center gap-2 text-xs whitespace-nowrap text-muted">
         Smoothing
         <input
           type="range"

@@ -59,8 +59,8 @@ export function ComparePage() {
               to="/p/$project/compare"
               params={{ project }}
               search={(s) => ({ ...s, tab: t === 'summary' ? undefined : t })}
-              aria-current={t === tab ? 'page' : undefined}
-              className={tabClass.replace(/data-\[status=active\]:\S+ ?/g, '')}
+              activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+              className={tabClass}
             >
               {tabNames[t]}
             </Link>

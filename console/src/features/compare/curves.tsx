@@ -55,7 +55,9 @@ export function CurvesTab({ runs, all, search, patch, colours, hidden, onHidden 
           ))}
         </div>
       </div>
-      <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4 md:px-6">
+      {/* Charts scroll under their controls, with the keyboard too. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4 md:px-6" tabIndex={0} role="region" aria-label="Charts">
         {series.isError ? <ErrorNote {...describeError(series.error)} onRetry={() => void series.refetch()} /> : null}
         {keys.length === 0 ? <Empty icon={<ChartIcon />} title={q ? 'No metric has this in its name' : 'These runs logged no metrics'} /> : null}
         <div className="grid gap-3 sm:grid-cols-[repeat(auto-fill,minmax(24rem,1fr))]">

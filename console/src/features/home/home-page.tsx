@@ -84,8 +84,8 @@ function Recent({ runs, names }: { runs: RunRow[]; names: Map<string, string> })
                   </Link>
                 </span>
               </Td>
-              <Td className="max-sm:hidden">
-                <Link to="/p/$project/experiments/$experimentId" params={{ project, experimentId: r.experiment_id }} className="wrap-anywhere text-muted hover:underline">
+              <Td className="max-w-44 truncate max-sm:hidden">
+                <Link to="/p/$project/experiments/$experimentId" params={{ project, experimentId: r.experiment_id }} className="text-muted hover:underline">
                   {names.get(r.experiment_id) ?? r.experiment_id}
                 </Link>
               </Td>

@@ -22,12 +22,17 @@ interface MetricChartsProps {
 }
 
 const perGroup = 24;
+/** Up to this many charts stand in one grid, whatever their prefixes. */
+const flatMax = 12;
 
 export function MetricCharts({ runId, keys, search, onChange, strip = '', children }: MetricChartsProps) {
   const list = keys.join('\n');
   const groups = useMemo(() => {
     const q = search.q?.toLowerCase() ?? '';
-    return groupKeys(list.split('\n').filter((k) => k !== '' && k.toLowerCase().includes(q)));
+    const found = groupKeys(list.split('\n').filter((k) => k !== '' && k.toLowerCase().includes(q)));
+    // A handful needs no headings: their names say where they belong.
+    const count = found.reduce((sum, g) => sum + g.keys.length, 0);
+    return count > 0 && count <= flatMax ? [{ name: '', keys: found.flatMap((g) => g.keys) }] : found;
   }, [list, search.q]);
   if (keys.length === 0) return <>{children}</>;
   return (
@@ -35,7 +40,9 @@ export function MetricCharts({ runId, keys, search, onChange, strip = '', childr
       <div className="border-b px-4 py-2 md:px-6">
         <ChartControls search={search} onChange={onChange} />
       </div>
-      <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4 md:px-6">
+      {/* Charts scroll under their controls, with the keyboard too. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4 md:px-6" tabIndex={0} role="region" aria-label="Charts">
         {groups.length === 0 ? <Empty title="No metric has this in its name" /> : null}
         {groups.map((g) => (
           <Group key={g.name} runId={runId} name={g.name} keys={g.keys} search={search} strip={strip} alone={groups.length === 1} />
@@ -84,7 +91,7 @@ function Group({ runId, name, keys, search, strip, alone }: GroupProps) {
       {open ? (
         <div className="grid gap-3 sm:grid-cols-[repeat(auto-fill,minmax(20rem,1fr))]">
           {keys.slice(0, limit).map((key) => (
-            <ChartCard key={key} name={key.slice(key.lastIndexOf('/') + 1)} metric={key} curve={curves?.[key]} waiting={!curves && !series.isError} axis={axis} log={search.log ?? false} weight={search.smooth ?? 0} />
+            <ChartCard key={key} name={name ? key.slice(key.lastIndexOf('/') + 1) : key.slice(key.startsWith(strip) ? strip.length : 0)} metric={key} curve={curves?.[key]} waiting={!curves && !series.isError} axis={axis} log={search.log ?? false} weight={search.smooth ?? 0} />
           ))}
         </div>
       ) : null}

@@ -78,9 +78,9 @@ export function RunPage() {
               key={t}
               to="/p/$project/runs/$runId"
               params={{ project, runId }}
-              search={(s) => ({ ...s, tab: t === 'overview' ? undefined : t, q: undefined })}
-              aria-current={t === tab ? 'page' : undefined}
-              className={tabClass.replace(/data-\[status=active\]:\S+ ?/g, '')}
+              search={(s) => ({ ...s, tab: t === 'overview' ? undefined : t })}
+              activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+              className={tabClass}
             >
               {tabNames[t]}
               {counts[t] ? <span className="text-2xs text-faint">{counts[t]}</span> : null}

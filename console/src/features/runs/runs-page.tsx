@@ -143,7 +143,7 @@ function RunsView({ wanted, name, known, patch, selected, select, clear, waiting
         runs.isError ? null : <Loading label="Loading runs" />
       ) : runs.isError && !filterError && rows.length === 0 ? (
         <ErrorNote className="m-6 max-w-xl" {...describeError(runs.error)} onRetry={() => void runs.refetch()} />
-      ) : rows.length === 0 ? (
+      ) : rows.length === 0 && filterError ? null : rows.length === 0 ? (
         <NoRuns experiment={name} untouched={untouched} onReset={() => patch({ filter: undefined, view: undefined })} />
       ) : (
         <NestedRuns wanted={wanted} rows={rows}>

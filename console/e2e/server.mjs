@@ -1,0 +1,48 @@
+// The real binary on an empty data directory, and the set-up link it prints.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+export async function startServer(binary) {
+  const data = mkdtempSync(join(tmpdir(), 'rhiza-e2e-'));
+  const port = await freePort();
+  const child = spawn(binary, ['serve', '--data-dir', data, '--listen', `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const link = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`No set-up link within 60 s:\n${output}`)), 60_000);
+    const read = (chunk) => {
+      output += chunk;
+      const found = /https?:\/\/\S+\/setup\?token=[\w.~-]+/.exec(output);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(found[0]);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.on('exit', (code) => reject(new Error(`The server ended with ${code}:\n${output}`)));
+  });
+  const stop = () =>
+    new Promise((resolve) => {
+      const done = () => {
+        rmSync(data, { recursive: true, force: true });
+        resolve();
+      };
+      if (child.exitCode !== null) return done();
+      child.on('exit', done);
+      child.kill('SIGTERM');
+    });
+  return { url: `http://127.0.0.1:${port}`, link, stop, log: () => output };
+}
