@@ -29,7 +29,7 @@ pub struct AuditState {
     pub db: Db,
 }
 
-/// The audit routes, to be mounted under `/api/v1`.
+/// The audit routes.
 #[must_use]
 pub fn router() -> OpenApiRouter<AuditState> {
     OpenApiRouter::new().routes(routes!(list_audit_entries)).routes(routes!(export_audit_entries))
@@ -110,7 +110,7 @@ struct AuditQuery {
 /// Lists the organisation's audit entries, newest first.
 #[utoipa::path(
     get,
-    path = "/audit",
+    path = "/api/v1/audit",
     operation_id = "listAuditEntries",
     tag = "audit",
     params(AuditQuery, PageQuery),
@@ -153,7 +153,7 @@ struct ExportQuery {
 /// Exports the organisation's whole audit chain, oldest first.
 #[utoipa::path(
     get,
-    path = "/audit/export",
+    path = "/api/v1/audit/export",
     operation_id = "exportAuditEntries",
     tag = "audit",
     params(ExportQuery),

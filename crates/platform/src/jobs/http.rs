@@ -35,7 +35,7 @@ pub struct JobsState {
     pub tasks: Tasks,
 }
 
-/// The job routes, to be mounted under `/api/v1`.
+/// The job routes.
 #[must_use]
 pub fn router() -> OpenApiRouter<JobsState> {
     OpenApiRouter::new()
@@ -130,7 +130,7 @@ struct JobsQuery {
 /// Lists the project's jobs and those of the whole organisation, newest first.
 #[utoipa::path(
     get,
-    path = "/jobs",
+    path = "/api/v1/jobs",
     operation_id = "listJobs",
     tag = "jobs",
     params(JobsQuery, PageQuery),
@@ -152,7 +152,7 @@ async fn list_jobs(
 /// Shows a job.
 #[utoipa::path(
     get,
-    path = "/jobs/{id}",
+    path = "/api/v1/jobs/{id}",
     operation_id = "getJob",
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id")),
@@ -169,7 +169,7 @@ async fn get_job(
 /// Asks a job to stop. A waiting job is cancelled at once, a running one as soon as its worker notices.
 #[utoipa::path(
     post,
-    path = "/jobs/{id}/cancel",
+    path = "/api/v1/jobs/{id}/cancel",
     operation_id = "cancelJob",
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id")),
@@ -200,7 +200,7 @@ async fn cancel_job(
 /// Follows a job: an event `job` with the whole job at once and after each change, until the job is over.
 #[utoipa::path(
     get,
-    path = "/jobs/{id}/events",
+    path = "/api/v1/jobs/{id}/events",
     operation_id = "streamJobEvents",
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id")),

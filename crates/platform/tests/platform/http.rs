@@ -74,7 +74,8 @@ fn app(db: &TestDb, scope: ProjectScope) -> Router {
     let (audit, _) = audit::router().with_state(AuditState { db: db.db.clone() }).split_for_parts();
     let secret = || async { ([(http::header::CACHE_CONTROL, "no-store")], "secret") };
     let router = Router::new()
-        .nest("/api/v1", jobs.merge(audit))
+        .merge(jobs)
+        .merge(audit)
         .route("/api/v1/setup", get(|| async { "open" }))
         .route("/api/v1/write", get(|_: Allowed<need::ModelWrite>| async { "written" }))
         .route("/api/v1/org", get(|_: AllowedOrg<need::OrganizationRead>| async { "org" }))
