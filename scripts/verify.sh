@@ -34,6 +34,14 @@ if wants_any console-build console e2e generated; then
     need_console_modules || die "the console's packages could not be installed"
 fi
 
+# --- what there is -----------------------------------------------------------------------------
+# A phase begins with the first of what it tests: in a tree without it there is nothing to run.
+
+has_binary() { [ -f crates/server/Cargo.toml ]; }
+has_generated() { has_binary && [ -f docs/reference/openapi.json ]; }
+has_clients() { has_binary && [ -f tests/python/run.sh ]; }
+has_journeys() { has_binary && [ -f console/e2e/run.mjs ]; }
+
 # --- checks ------------------------------------------------------------------------------------
 
 scripts_check() {
@@ -63,7 +71,7 @@ run_checks() {
     phase check clippy clippy
     phase check tidy cargo run "${LOCKED[@]}" --quiet --package xtask -- tidy
     phase check deny deny
-    phase check generated generated
+    if has_generated; then phase check generated generated; fi
 }
 
 # --- tests -------------------------------------------------------------------------------------
@@ -93,24 +101,27 @@ run_tests() {
     phase check console-build console_build
     phase tests console console_tests
     phase tests rust rust_tests
-    if wants_any python-sqlite python-postgres e2e && [ -n "${ONLY:-}" ]; then ONLY="$ONLY binary"; fi
+    has_binary || return 0
+    if [ -n "${ONLY:-}" ] && wants_any python-sqlite python-postgres e2e; then ONLY="$ONLY binary"; fi
     phase check binary rhiza_binary
-    phase tests python-sqlite python_tests sqlite
-    phase tests python-postgres python_tests postgres
-    phase tests e2e console_e2e
+    if has_clients; then
+        phase tests python-sqlite python_tests sqlite
+        phase tests python-postgres python_tests postgres
+    fi
+    if has_journeys; then phase tests e2e console_e2e; fi
 }
 
 for group in "$@"; do
     [ "$group" != checks ] || need_rust_components
     if [ "$group" = tests ]; then
-        if wanted e2e; then need_chromium; fi
+        if has_journeys && wanted e2e; then need_chromium; fi
         if wants_any rust python-sqlite python-postgres e2e; then
             need_services
             trap stop_services EXIT
             start_services
         fi
         export RHIZA_BIN="$CARGO_TARGET_DIR/debug/rhiza"
-        if wants_any python-sqlite python-postgres; then
+        if has_clients && wants_any python-sqlite python-postgres; then
             say "preparing the Python clients"
             mkdir -p "$LOGS"
             tests/python/setup.sh >"$LOGS/python-setup.log" 2>&1 </dev/null || {
