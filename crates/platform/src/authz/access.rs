@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{OrgScope, Permission, ProjectScope, Role};
+use rhiza_kernel::{FieldError, OrgScope, Permission, ProjectScope, Role};
 use rhiza_web::{ApiError, ApiResult};
 
 use super::credentials::ProjectHeader;
@@ -48,8 +48,8 @@ impl Access {
                 return Err(ApiError::not_found(detail));
             }
             ProjectChoice::None => {
-                return Err(ApiError::invalid(Vec::new())
-                    .with_field("X-Rhiza-Project", "must name a project: this credential is not bound to one"));
+                let detail = "must name a project: this credential is not bound to one";
+                return Err(ApiError::invalid(vec![FieldError::new("X-Rhiza-Project", detail)]));
             }
         };
         require(&principal, permission)?;

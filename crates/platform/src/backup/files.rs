@@ -70,8 +70,12 @@ pub(super) async fn seal(folder: &Path, manifest: &Manifest) -> Result<(), Backu
     let part = writer.full.clone();
     writer.finish().await?;
     tokio::fs::rename(&part, folder.join(MANIFEST)).await.map_err(io(&part))?;
-    let directory = File::open(folder).await.map_err(io(folder))?;
-    directory.sync_all().await.map_err(io(folder))
+    // The names of the files must survive a power cut too, not only their contents.
+    for directory in [folder.join("tables"), folder.join("blobs"), folder.to_path_buf()] {
+        let handle = File::open(&directory).await.map_err(io(&directory))?;
+        handle.sync_all().await.map_err(io(&directory))?;
+    }
+    Ok(())
 }
 
 /// Reads the manifest without looking at the files.

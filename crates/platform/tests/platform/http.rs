@@ -151,7 +151,9 @@ rhiza_testkit::db_tests! {
         assert_eq!(status(&app, "/api/v1/write", &[("authorization", "Bearer viewer"), MINE]).await, 403);
         assert_eq!(status(&app, "/api/v1/write", &[("authorization", "Bearer narrow"), MINE]).await, 403);
         assert_eq!(status(&app, "/api/v1/write", &[OWNER, ("x-rhiza-project", "theirs")]).await, 404);
-        assert_eq!(status(&app, "/api/v1/write", &[OWNER]).await, 422);
+        let unbound = send(&app, "GET", "/api/v1/write", &[OWNER], "").await;
+        assert_eq!(unbound.status(), 422);
+        assert!(text(unbound).await.contains("X-Rhiza-Project: must name a project"));
         assert_eq!(status(&app, "/api/v1/org", &[OWNER, ("x-rhiza-project", "theirs")]).await, 200);
         let answer = text(send(&app, "GET", "/api/v1/write", &[OWNER, ("x-mlflow-workspace", "nope")], "").await).await;
         assert!(answer.contains("Workspace 'nope' not found"), "{answer}");
