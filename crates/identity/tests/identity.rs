@@ -359,6 +359,21 @@ rhiza_testkit::db_tests! {
         assert_eq!(site.get("/me", &[("authorization", &key)]).await.status, 401);
     }
 
+    async fn a_disabled_account_opens_nothing(db: TestDb) {
+        let site = Site::new(db);
+        let owner = site.owner().await;
+        let key = bearer(&owner.api_key);
+        let cookie = site.sign_in("ada@example.com").await;
+        let tx = site.db.db.system_write().await.unwrap();
+        tx.execute("UPDATE users SET disabled_at = $1", binds![site.db.env.now()]).await.unwrap();
+        tx.commit().await.unwrap();
+        site.db.clock.advance(Duration::from_secs(1));
+        assert_eq!(site.get("/me", &[("authorization", &key)]).await.status, 401);
+        assert_eq!(site.get("/me", &[("cookie", &cookie)]).await.status, 401);
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+        assert_eq!(site.send("POST", "/auth/sign-in", &[OURS], body).await.status, 401);
+    }
+
     async fn another_organisation_s_things_do_not_exist(db: TestDb) {
         let site = Site::new(db);
         let owner = site.owner().await;

@@ -179,7 +179,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_dummy_hash_opens_to_nobody() {
+    async fn the_dummy_hash_opens_to_nobody_and_costs_what_a_real_one_does() {
+        assert!(!pool(1).is_outdated(&pool(1).inner.dummy));
         assert!(!pool(1).verify("nobody's password".into(), None).await.unwrap());
     }
 

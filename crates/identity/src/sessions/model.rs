@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 /// 256 random bits, as the browser keeps them.
 #[derive(Debug, Clone)]
-pub struct SessionToken(SecretString);
+pub(crate) struct SessionToken(SecretString);
 
 /// SHA-256 of a session token, as stored. The token is random and long, so a fast hash is enough (see the API keys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionHash(pub [u8; 32]);
+pub(crate) struct SessionHash(pub [u8; 32]);
 
 /// Characters of 32 bytes in unpadded base 64.
 const TOKEN_CHARS: usize = 43;
@@ -21,13 +21,13 @@ const TOKEN_CHARS: usize = 43;
 impl SessionToken {
     /// A fresh token.
     #[must_use]
-    pub fn generate(env: &Env) -> Self {
+    pub(crate) fn generate(env: &Env) -> Self {
         Self(URL_SAFE_NO_PAD.encode(env.random_bytes::<32>()).into())
     }
 
     /// Reads what a browser presented; nothing when it cannot be one of ours.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let fits =
             text.len() == TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         fits.then(|| Self(text.to_owned().into()))
@@ -35,20 +35,20 @@ impl SessionToken {
 
     /// The token itself, for the cookie.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
     /// What is stored.
     #[must_use]
-    pub fn hash(&self) -> SessionHash {
+    pub(crate) fn hash(&self) -> SessionHash {
         SessionHash(Sha256::digest(self.expose().as_bytes()).into())
     }
 }
 
 /// A session as its owner sees it in the list.
 #[derive(Debug, Clone)]
-pub struct Session {
+pub(crate) struct Session {
     /// The id.
     pub id: SessionId,
     /// When the person signed in.

@@ -38,7 +38,7 @@ impl Default for SessionLimits {
 
 /// Who is at the other end of a sign-in.
 #[derive(Debug, Clone)]
-pub struct Browser {
+pub(crate) struct Browser {
     /// The client's address.
     pub address: IpAddr,
     /// The browser's own name for itself.
@@ -51,7 +51,7 @@ pub struct Browser {
 
 /// A session just opened.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub(crate) struct Opened {
     /// For the cookie, and nowhere else.
     pub token: SessionToken,
     /// How long the browser should keep it.
@@ -69,7 +69,7 @@ pub(crate) type KnownSessions = Fresh<SessionHash, Option<Arc<system::Opens>>>;
 
 /// The use cases around sessions. Cheap to clone.
 #[derive(Clone)]
-pub struct Sessions {
+pub(crate) struct Sessions {
     db: Db,
     env: Env,
     limits: SessionLimits,
@@ -106,7 +106,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`IdentityError::BadCredentials`], [`IdentityError::Throttled`], or the database does not answer.
-    pub async fn sign_in(
+    pub(crate) async fn sign_in(
         &self,
         email: &str,
         password: SecretString,
@@ -192,7 +192,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When the caller is no person, or the database does not answer.
-    pub async fn sign_out(&self, access: &OrgAccess) -> Result<(), IdentityError> {
+    pub(crate) async fn sign_out(&self, access: &OrgAccess) -> Result<(), IdentityError> {
         let (user, session) = person(access)?;
         // A session that somebody else has just ended is signed out too.
         self.end(access, user, session, "identity.session.sign_out").await.map(|_| ())

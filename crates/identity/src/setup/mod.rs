@@ -7,4 +7,5 @@ mod service;
 pub(crate) mod system;
 
 pub use model::{NewOwner, Owner, SetupToken};
-pub use service::{Setup, ensure_link, init_owner};
+pub(crate) use service::Setup;
+pub use service::{ensure_link, init_owner};

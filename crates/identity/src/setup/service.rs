@@ -73,7 +73,7 @@ pub async fn init_owner(db: &Db, env: &Env, passwords: &Passwords, owner: NewOwn
 
 /// Set-up by the link. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub(crate) struct Setup {
     db: Db,
     env: Env,
     passwords: Passwords,
@@ -89,7 +89,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn is_needed(&self) -> Result<bool, IdentityError> {
+    pub(crate) async fn is_needed(&self) -> Result<bool, IdentityError> {
         Ok(system::is_unclaimed(&self.db).await?)
     }
 
@@ -97,7 +97,12 @@ impl Setup {
     ///
     /// # Errors
     /// [`IdentityError::SetupToken`], [`IdentityError::AlreadySetUp`], or every unacceptable field.
-    pub async fn complete(&self, token: &str, owner: NewOwner, browser: &Browser) -> Result<Opened, IdentityError> {
+    pub(crate) async fn complete(
+        &self,
+        token: &str,
+        owner: NewOwner,
+        browser: &Browser,
+    ) -> Result<Opened, IdentityError> {
         if !system::is_unclaimed(&self.db).await? {
             return Err(IdentityError::AlreadySetUp);
         }
