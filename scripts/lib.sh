@@ -218,7 +218,16 @@ need_console_modules() {
     wanted="$(cat "$ROOT/console/package.json" "$ROOT/console/package-lock.json" | sha256sum | cut -d ' ' -f 1) $(node --version)"
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
     say "installing the console's packages"
-    (cd "$ROOT/console" && npm ci --ignore-scripts --no-audit --no-fund </dev/null) || return 1
+    mkdir -p "$LOGS"
+    # `npm ci` refuses a lock file that lacks other platforms' optional packages, which npm leaves out when the registry it
+    # was made with did not have them. `npm install` takes what is locked, with its checksums, all the same.
+    (
+        cd "$ROOT/console"
+        npm ci --ignore-scripts --no-audit --no-fund || npm install --no-save --ignore-scripts --no-audit --no-fund
+    ) >"$LOGS/npm.log" 2>&1 </dev/null || {
+        tail -n 20 "$LOGS/npm.log" >&2
+        return 1
+    }
     printf '%s' "$wanted" >"$stamp"
 }
 
