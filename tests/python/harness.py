@@ -254,7 +254,7 @@ class Rhiza(_Process):
     """The binary under test on an empty data directory, set up with one organisation, project and API key."""
 
     email = "tests@example.org"
-    password = "correct horse battery staple"
+    password = "mycelium under the old oak 1837"
 
     def __init__(self, directory: pathlib.Path, binary: str, database_url: str | None = None, storage_url: str | None = None):
         super().__init__(directory)
