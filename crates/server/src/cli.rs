@@ -1,0 +1,178 @@
+//! The command line. Scripts depend on the names here: they are a contract, kept exact.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The back office of a team that builds with AI.
+#[derive(Debug, Parser)]
+#[command(name = "rhiza", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where this installation's settings and data are. Flags win over `RHIZA_…` variables, and those over the file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Settings {
+    /// Settings file (TOML). Without it the built-in defaults hold; `rhiza config reference` lists them.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of the database and the blobs.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<String>,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    pub(crate) listen: Option<String>,
+    /// Database: sqlite://FILE or postgres://…
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) database_url: Option<String>,
+    /// Blobs: file://FOLDER or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) storage_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server: API, console and background work.
+    Serve(Settings),
+    /// Start background work only, beside other processes; needs PostgreSQL.
+    Worker(Settings),
+    /// Administer an installation without a browser.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Look at the settings.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Examine this installation and say what is wrong with it.
+    Doctor {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring the database schema up to date.
+    Migrate {
+        #[command(flatten)]
+        settings: Settings,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Examine the audit chain.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Save and restore an installation.
+    Backup {
+        #[command(subcommand)]
+        command: BackupCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Print the OpenAPI document of this version.
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Create the first organisation and its owner; prints JSON with an API key. Refuses when an owner exists.
+    Init {
+        /// The owner's e-mail address.
+        #[arg(long)]
+        email: String,
+        /// The organisation's name.
+        #[arg(long)]
+        organization: String,
+        /// The first project's name.
+        #[arg(long)]
+        project: Option<String>,
+        /// Read the password from standard input (required: a password never goes on a command line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the settings and list every fault.
+    Check,
+    /// Print the manual of all settings (Markdown).
+    Reference,
+    /// Print the built-in settings file.
+    Default,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Prove that no entry was altered, removed or inserted.
+    Verify {
+        /// Print one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Save the database and all blobs into a new folder, while the server runs.
+    Create {
+        /// The folder to create.
+        folder: PathBuf,
+    },
+    /// Check every file of a backup against its checksum.
+    Verify {
+        /// The backup's folder.
+        folder: PathBuf,
+    },
+    /// Restore a backup into this (empty) installation.
+    Restore {
+        /// The backup's folder.
+        folder: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_contract_of_serve_and_admin_init_parses() {
+        for line in [
+            "rhiza serve --config c.toml --data-dir d --listen 127.0.0.1:1 --database-url sqlite://x --storage-url file://y",
+            "rhiza worker --database-url postgres://h/d",
+            "rhiza admin init --email e@x.org --organization O --project P --password-stdin --data-dir d",
+            "rhiza admin init --data-dir d --email e@x.org --organization O --password-stdin",
+            "rhiza config check --config c.toml",
+            "rhiza audit verify",
+            "rhiza backup create out --data-dir d",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+    }
+
+    #[test]
+    fn a_password_cannot_be_given_as_an_argument() {
+        let line = "rhiza admin init --email e@x.org --organization O --password secret";
+        assert!(Cli::try_parse_from(line.split(' ')).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! The application: every slice's routes over one installation, behind the layers that every request passes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rhiza_identity::{Identity, IdentityOptions, PasswordCost, SessionLimits};
+use rhiza_platform::audit::{self, AuditState};
+use rhiza_platform::authz;
+use rhiza_platform::config::Config;
+use rhiza_platform::events::Hub;
+use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
+use rhiza_platform::idempotency;
+use rhiza_platform::jobs::{self, JobsState, Worker, WorkerOptions};
+use rhiza_platform::runtime::Tasks;
+use rhiza_tracking::{TrackingParts, TrackingState};
+use rhiza_web::{ErrorShape, Origin, OriginPolicy, TrustedProxies, WebConfig};
+use url::Url;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::error::Failure;
+use crate::http_console;
+use crate::installation::Installation;
+use crate::wiring::ProjectWorkspaces;
+
+/// Everything a process runs.
+pub(crate) struct Application {
+    /// All routes, behind all layers.
+    pub(crate) router: Router,
+    /// What describes them.
+    pub(crate) document: OpenApi,
+    /// Works on jobs once it is run.
+    pub(crate) worker: Worker,
+    /// Readiness, to be ended before the process stops.
+    pub(crate) health: Health,
+    /// Writes down uses of keys and refused sign-ins once it is run.
+    pub(crate) identity: Identity,
+}
+
+/// Paths under which faults are told the way MLflow tells them.
+const MLFLOW_ROOTS: [&str; 8] = [
+    "/api/2.0/mlflow",
+    "/api/3.0/mlflow",
+    "/api/2.0/mlflow-artifacts",
+    "/ajax-api/2.0/mlflow",
+    "/ajax-api/3.0/mlflow",
+    "/ajax-api/2.0/mlflow-artifacts",
+    "/get-artifact",
+    "/model-versions/get-artifact",
+];
+
+impl Application {
+    /// Puts the application together.
+    pub(crate) fn build(installation: &Installation, tasks: &Tasks) -> Result<Self, Failure> {
+        let Installation { config, env, db, blobs } = installation;
+        let hub = Hub::new();
+        let origins = origins(config)?;
+        let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
+        let _tracking = TrackingState::new(TrackingParts {
+            db: db.clone(),
+            env: env.clone(),
+            workspaces: Arc::new(ProjectWorkspaces(identity.clone())),
+        });
+        let health =
+            Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
+        let jobs = JobsState { db: db.clone(), env: env.clone(), hub: hub.clone(), tasks: tasks.clone() };
+        let (router, document) = rhiza_api::assemble(vec![
+            health::router().with_state(health.clone()),
+            OpenApiRouter::new().nest("/api/v1", rhiza_identity::router().with_state(identity.clone())),
+            audit::router().with_state(AuditState { db: db.clone() }),
+            jobs::router().with_state(jobs),
+        ])
+        .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
+        let router = router.fallback(http_console::fallback);
+        let router = idempotency::layer(router, db.clone(), env.clone(), tasks.clone());
+        let router = authz::protect(router, identity.authenticator(), OriginPolicy::new(origins));
+        let router = rhiza_web::stack(router, &web_config(config)?, env.clone());
+        let options = WorkerOptions { concurrency: config.jobs.concurrency, ..WorkerOptions::default() };
+        let worker = Worker::new(db.clone(), env.clone(), hub, options)
+            .register(Arc::new(idempotency::Purge(db.clone())))
+            .schedule(idempotency::PURGE_SCHEDULE);
+        Ok(Self { router, document, worker, health, identity })
+    }
+}
+
+/// The origins whose pages may change things with a session: our own, and those the settings name.
+fn origins(config: &Config) -> Result<Vec<Origin>, Failure> {
+    let mut all = vec![config.public_url()];
+    if config.server.public_url.is_empty() {
+        // On a laptop people type either name.
+        all.push(config.public_url().replace("//localhost:", "//127.0.0.1:"));
+    }
+    all.extend(config.server.cors_origins.iter().filter(|origin| *origin != "*").cloned());
+    all.iter()
+        .map(|origin| origin.parse().map_err(|e| Failure::usage(format!("{origin} is not an origin: {e}"))))
+        .collect()
+}
+
+fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOptions, Failure> {
+    let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
+    let url = public_url(config)?;
+    Ok(IdentityOptions {
+        public_url: (!config.server.public_url.is_empty()).then_some(url),
+        origins: OriginPolicy::new(origins),
+        sessions: SessionLimits {
+            idle: hours(config.identity.session_idle_hours),
+            absolute: hours(24 * config.identity.session_days),
+        },
+        passwords: password_cost(config),
+    })
+}
+
+/// What a password hash costs here.
+pub(crate) fn password_cost(config: &Config) -> PasswordCost {
+    PasswordCost { at_once: config.identity.password_hashers, ..PasswordCost::default() }
+}
+
+/// The address people type.
+pub(crate) fn public_url(config: &Config) -> Result<Url, Failure> {
+    let text = config.public_url();
+    Url::parse(&text).map_err(|e| Failure::usage(format!("server.public_url {text}: {e}")))
+}
+
+fn web_config(config: &Config) -> Result<WebConfig, Failure> {
+    let server = &config.server;
+    let shape: Arc<dyn ErrorShape> = Arc::new(rhiza_tracking::protocol::MlflowShape);
+    let cors_any = server.cors_origins.iter().any(|origin| origin == "*");
+    let cors = server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let web = WebConfig {
+        body_limit: server.body_limit_kib * 1024,
+        timeout: Duration::from_secs(server.request_timeout_seconds),
+        trusted_proxies: TrustedProxies::parse(&server.trusted_proxies).map_err(|e| Failure::usage(e.to_string()))?,
+        cors: if cors_any { Vec::new() } else { cors },
+        cors_any,
+        ..WebConfig::default()
+    };
+    Ok(MLFLOW_ROOTS.iter().fold(web, |web, root| web.shape(root, Arc::clone(&shape))))
+}

@@ -1,0 +1,36 @@
+//! Reading the settings: the only place where environment variables and settings files are touched.
+
+use std::collections::BTreeMap;
+
+use rhiza_platform::config::{self, Config};
+
+use crate::cli::Settings;
+use crate::error::Failure;
+
+/// The settings in force: file, then `RHIZA_…` variables over it, then flags over those.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn load(settings: &Settings) -> Result<Config, Failure> {
+    let file = match &settings.config {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| Failure::usage(format!("cannot read the settings file {}: {e}", path.display())))?;
+            Some((path.display().to_string(), text))
+        }
+    };
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("RHIZA_") || name.starts_with("AWS_"))
+        .collect();
+    let flags: Vec<(&str, String)> = [
+        ("data_dir", &settings.data_dir),
+        ("server.listen", &settings.listen),
+        ("database.url", &settings.database_url),
+        ("storage.url", &settings.storage_url),
+    ]
+    .into_iter()
+    .filter_map(|(path, value)| Some((path, value.clone()?)))
+    .collect();
+    let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    config::load(file, &environment, &flags).map_err(|faults| Failure::usage(faults.to_string()))
+}

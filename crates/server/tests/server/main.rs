@@ -1,0 +1,14 @@
+//! The binary as its users meet it: started as a process, called over HTTP, stopped and killed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, wait in real time and start real processes"
+)]
+
+mod command_line;
+mod lifecycle;
+mod process;
+mod schema;
+mod walk;
