@@ -91,7 +91,7 @@ async function journey(page, server, found) {
     await other.close();
   });
   await check('signing out and in again', async () => {
-    await page.getByRole('button', { name: 'Account and theme' }).click();
+    await page.getByRole('button', { name: /Account and theme/ }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await page.waitForURL(/sign-in/);
     await page.getByLabel('E-mail').fill(owner.email);
@@ -102,7 +102,7 @@ async function journey(page, server, found) {
   });
   await check('the first page makes a key and puts it into the Python lines', async () => {
     await page.getByRole('button', { name: 'Make an API key' }).click();
-    const code = page.getByLabel('Python code');
+    const code = page.getByLabel('Python code', { exact: true });
     await until('the key', async () => (await code.textContent())?.includes('rz_'));
     const text = await code.textContent();
     expect(text.includes(url), 'the lines name another server');

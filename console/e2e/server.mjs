@@ -44,5 +44,6 @@ export async function startServer(binary) {
       child.on('exit', done);
       child.kill('SIGTERM');
     });
-  return { url: `http://127.0.0.1:${port}`, link, stop, log: () => output };
+  // Cookies and origins hold for the name the server goes by, so the browser uses the link's own.
+  return { url: new URL(link).origin, link, stop, log: () => output };
 }

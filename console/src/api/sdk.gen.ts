@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreateProjectData, CreateProjectErrors, CreateProjectResponses, DeleteKeyData, DeleteKeyErrors, DeleteKeyResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, GetExperimentColumnsData, GetExperimentColumnsErrors, GetExperimentColumnsResponses, GetMeData, GetMeErrors, GetMeResponses, GetModelArtifactData, GetModelArtifactErrors, GetModelArtifactResponses, GetRunArtifactData, GetRunArtifactErrors, GetRunArtifactResponses, GetSetupData, GetSetupErrors, GetSetupResponses, ListExperimentSummariesData, ListExperimentSummariesErrors, ListExperimentSummariesResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListModelArtifactsData, ListModelArtifactsErrors, ListModelArtifactsResponses, ListProjectsData, ListProjectsErrors, ListProjectsResponses, ListRunArtifactsData, ListRunArtifactsErrors, ListRunArtifactsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, LoadExampleData, LoadExampleErrors, LoadExampleResponses, MlflowCreateExperimentData, MlflowCreateExperimentErrors, MlflowCreateExperimentResponses, MlflowCreateModelVersionData, MlflowCreateModelVersionErrors, MlflowCreateModelVersionResponses, MlflowCreateRegisteredModelData, MlflowCreateRegisteredModelErrors, MlflowCreateRegisteredModelResponses, MlflowDeleteExperimentData, MlflowDeleteExperimentErrors, MlflowDeleteExperimentResponses, MlflowDeleteExperimentTagData, MlflowDeleteExperimentTagErrors, MlflowDeleteExperimentTagResponses, MlflowDeleteModelVersionData, MlflowDeleteModelVersionErrors, MlflowDeleteModelVersionResponses, MlflowDeleteModelVersionTagData, MlflowDeleteModelVersionTagErrors, MlflowDeleteModelVersionTagResponses, MlflowDeleteRegisteredModelAliasData, MlflowDeleteRegisteredModelAliasErrors, MlflowDeleteRegisteredModelAliasResponses, MlflowDeleteRegisteredModelData, MlflowDeleteRegisteredModelErrors, MlflowDeleteRegisteredModelResponses, MlflowDeleteRegisteredModelTagData, MlflowDeleteRegisteredModelTagErrors, MlflowDeleteRegisteredModelTagResponses, MlflowDeleteRunData, MlflowDeleteRunErrors, MlflowDeleteRunResponses, MlflowDeleteTagData, MlflowDeleteTagErrors, MlflowDeleteTagResponses, MlflowGetExperimentData, MlflowGetExperimentErrors, MlflowGetExperimentResponses, MlflowGetLoggedModelData, MlflowGetLoggedModelErrors, MlflowGetLoggedModelResponses, MlflowGetModelVersionData, MlflowGetModelVersionErrors, MlflowGetModelVersionResponses, MlflowGetRegisteredModelData, MlflowGetRegisteredModelErrors, MlflowGetRegisteredModelResponses, MlflowGetRunData, MlflowGetRunErrors, MlflowGetRunResponses, MlflowRenameRegisteredModelData, MlflowRenameRegisteredModelErrors, MlflowRenameRegisteredModelResponses, MlflowRestoreExperimentData, MlflowRestoreExperimentErrors, MlflowRestoreExperimentResponses, MlflowRestoreRunData, MlflowRestoreRunErrors, MlflowRestoreRunResponses, MlflowSearchLoggedModelsData, MlflowSearchLoggedModelsErrors, MlflowSearchLoggedModelsResponses, MlflowSearchModelVersionsData, MlflowSearchModelVersionsErrors, MlflowSearchModelVersionsResponses, MlflowSearchRegisteredModelsData, MlflowSearchRegisteredModelsErrors, MlflowSearchRegisteredModelsResponses, MlflowSetExperimentTagData, MlflowSetExperimentTagErrors, MlflowSetExperimentTagResponses, MlflowSetModelVersionTagData, MlflowSetModelVersionTagErrors, MlflowSetModelVersionTagResponses, MlflowSetRegisteredModelAliasData, MlflowSetRegisteredModelAliasErrors, MlflowSetRegisteredModelAliasResponses, MlflowSetRegisteredModelTagData, MlflowSetRegisteredModelTagErrors, MlflowSetRegisteredModelTagResponses, MlflowSetTagData, MlflowSetTagErrors, MlflowSetTagResponses, MlflowTransitionModelVersionStageData, MlflowTransitionModelVersionStageErrors, MlflowTransitionModelVersionStageResponses, MlflowUpdateExperimentData, MlflowUpdateExperimentErrors, MlflowUpdateExperimentResponses, MlflowUpdateModelVersionData, MlflowUpdateModelVersionErrors, MlflowUpdateModelVersionResponses, MlflowUpdateRegisteredModelData, MlflowUpdateRegisteredModelErrors, MlflowUpdateRegisteredModelResponses, MlflowUpdateRunData, MlflowUpdateRunErrors, MlflowUpdateRunResponses, QuerySeriesData, QuerySeriesErrors, QuerySeriesResponses, SearchRunRowsData, SearchRunRowsErrors, SearchRunRowsResponses, SetupData, SetupErrors, SetupResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, StreamRunEventsData, StreamRunEventsErrors, StreamRunEventsResponse, StreamRunEventsResponses, UpdateProjectData, UpdateProjectErrors, UpdateProjectResponses } from './types.gen';
+import type { CancelJobData, CancelJobErrors, CancelJobResponses, CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreateProjectData, CreateProjectErrors, CreateProjectResponses, DeleteKeyData, DeleteKeyErrors, DeleteKeyResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditEntriesData, ExportAuditEntriesErrors, ExportAuditEntriesResponses, GetExperimentColumnsData, GetExperimentColumnsErrors, GetExperimentColumnsResponses, GetJobData, GetJobErrors, GetJobResponses, GetMeData, GetMeErrors, GetMeResponses, GetModelArtifactData, GetModelArtifactErrors, GetModelArtifactResponses, GetProjectData, GetProjectErrors, GetProjectResponses, GetRunArtifactData, GetRunArtifactErrors, GetRunArtifactResponses, GetSetupData, GetSetupErrors, GetSetupResponses, ListAuditEntriesData, ListAuditEntriesErrors, ListAuditEntriesResponses, ListExperimentSummariesData, ListExperimentSummariesErrors, ListExperimentSummariesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListModelArtifactsData, ListModelArtifactsErrors, ListModelArtifactsResponses, ListProjectsData, ListProjectsErrors, ListProjectsResponses, ListRunArtifactsData, ListRunArtifactsErrors, ListRunArtifactsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, LoadExampleData, LoadExampleErrors, LoadExampleResponses, MlflowCreateExperimentData, MlflowCreateExperimentErrors, MlflowCreateExperimentResponses, MlflowCreateModelVersionData, MlflowCreateModelVersionErrors, MlflowCreateModelVersionResponses, MlflowCreateRegisteredModelData, MlflowCreateRegisteredModelErrors, MlflowCreateRegisteredModelResponses, MlflowDeleteExperimentData, MlflowDeleteExperimentErrors, MlflowDeleteExperimentResponses, MlflowDeleteExperimentTagData, MlflowDeleteExperimentTagErrors, MlflowDeleteExperimentTagResponses, MlflowDeleteModelVersionData, MlflowDeleteModelVersionErrors, MlflowDeleteModelVersionResponses, MlflowDeleteModelVersionTagData, MlflowDeleteModelVersionTagErrors, MlflowDeleteModelVersionTagResponses, MlflowDeleteRegisteredModelAliasData, MlflowDeleteRegisteredModelAliasErrors, MlflowDeleteRegisteredModelAliasResponses, MlflowDeleteRegisteredModelData, MlflowDeleteRegisteredModelErrors, MlflowDeleteRegisteredModelResponses, MlflowDeleteRegisteredModelTagData, MlflowDeleteRegisteredModelTagErrors, MlflowDeleteRegisteredModelTagResponses, MlflowDeleteRunData, MlflowDeleteRunErrors, MlflowDeleteRunResponses, MlflowDeleteTagData, MlflowDeleteTagErrors, MlflowDeleteTagResponses, MlflowGetExperimentData, MlflowGetExperimentErrors, MlflowGetExperimentResponses, MlflowGetLoggedModelData, MlflowGetLoggedModelErrors, MlflowGetLoggedModelResponses, MlflowGetModelVersionData, MlflowGetModelVersionErrors, MlflowGetModelVersionResponses, MlflowGetRegisteredModelData, MlflowGetRegisteredModelErrors, MlflowGetRegisteredModelResponses, MlflowGetRunData, MlflowGetRunErrors, MlflowGetRunResponses, MlflowRenameRegisteredModelData, MlflowRenameRegisteredModelErrors, MlflowRenameRegisteredModelResponses, MlflowRestoreExperimentData, MlflowRestoreExperimentErrors, MlflowRestoreExperimentResponses, MlflowRestoreRunData, MlflowRestoreRunErrors, MlflowRestoreRunResponses, MlflowSearchLoggedModelsData, MlflowSearchLoggedModelsErrors, MlflowSearchLoggedModelsResponses, MlflowSearchModelVersionsData, MlflowSearchModelVersionsErrors, MlflowSearchModelVersionsResponses, MlflowSearchRegisteredModelsData, MlflowSearchRegisteredModelsErrors, MlflowSearchRegisteredModelsResponses, MlflowSetExperimentTagData, MlflowSetExperimentTagErrors, MlflowSetExperimentTagResponses, MlflowSetModelVersionTagData, MlflowSetModelVersionTagErrors, MlflowSetModelVersionTagResponses, MlflowSetRegisteredModelAliasData, MlflowSetRegisteredModelAliasErrors, MlflowSetRegisteredModelAliasResponses, MlflowSetRegisteredModelTagData, MlflowSetRegisteredModelTagErrors, MlflowSetRegisteredModelTagResponses, MlflowSetTagData, MlflowSetTagErrors, MlflowSetTagResponses, MlflowTransitionModelVersionStageData, MlflowTransitionModelVersionStageErrors, MlflowTransitionModelVersionStageResponses, MlflowUpdateExperimentData, MlflowUpdateExperimentErrors, MlflowUpdateExperimentResponses, MlflowUpdateModelVersionData, MlflowUpdateModelVersionErrors, MlflowUpdateModelVersionResponses, MlflowUpdateRegisteredModelData, MlflowUpdateRegisteredModelErrors, MlflowUpdateRegisteredModelResponses, MlflowUpdateRunData, MlflowUpdateRunErrors, MlflowUpdateRunResponses, QuerySeriesData, QuerySeriesErrors, QuerySeriesResponses, SearchRunRowsData, SearchRunRowsErrors, SearchRunRowsResponses, SetupData, SetupErrors, SetupResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, StreamJobEventsData, StreamJobEventsErrors, StreamJobEventsResponse, StreamJobEventsResponses, StreamRunEventsData, StreamRunEventsErrors, StreamRunEventsResponse, StreamRunEventsResponses, UpdateProjectData, UpdateProjectErrors, UpdateProjectResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -18,8 +18,14 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
     meta?: Record<string, unknown>;
 };
 
+/**
+ * Whether the installation waits for its owner.
+ */
 export const getSetup = <ThrowOnError extends boolean = true>(options?: Options<GetSetupData, ThrowOnError>) => (options?.client ?? client).get<GetSetupResponses, GetSetupErrors, ThrowOnError>({ url: '/api/v1/setup', ...options });
 
+/**
+ * Makes the bearer of the set-up link the owner, and signs them in. Works once.
+ */
 export const setup = <ThrowOnError extends boolean = true>(options: Options<SetupData, ThrowOnError>) => (options.client ?? client).post<SetupResponses, SetupErrors, ThrowOnError>({
     url: '/api/v1/setup',
     ...options,
@@ -29,6 +35,9 @@ export const setup = <ThrowOnError extends boolean = true>(options: Options<Setu
     }
 });
 
+/**
+ * Signs in with e-mail address and password, and sets the session cookie.
+ */
 export const signIn = <ThrowOnError extends boolean = true>(options: Options<SignInData, ThrowOnError>) => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
     url: '/api/v1/auth/sign-in',
     ...options,
@@ -38,16 +47,34 @@ export const signIn = <ThrowOnError extends boolean = true>(options: Options<Sig
     }
 });
 
+/**
+ * Ends the session of the request and takes its cookie away.
+ */
 export const signOut = <ThrowOnError extends boolean = true>(options?: Options<SignOutData, ThrowOnError>) => (options?.client ?? client).post<SignOutResponses, SignOutErrors, ThrowOnError>({ url: '/api/v1/auth/sign-out', ...options });
 
+/**
+ * The caller: person or key, organisation, projects, permissions.
+ */
 export const getMe = <ThrowOnError extends boolean = true>(options?: Options<GetMeData, ThrowOnError>) => (options?.client ?? client).get<GetMeResponses, GetMeErrors, ThrowOnError>({ url: '/api/v1/me', ...options });
 
+/**
+ * Lists the caller's own sessions, newest first.
+ */
 export const listSessions = <ThrowOnError extends boolean = true>(options?: Options<ListSessionsData, ThrowOnError>) => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({ url: '/api/v1/sessions', ...options });
 
+/**
+ * Ends one of the caller's own sessions.
+ */
 export const deleteSession = <ThrowOnError extends boolean = true>(options: Options<DeleteSessionData, ThrowOnError>) => (options.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({ url: '/api/v1/sessions/{session_id}', ...options });
 
+/**
+ * Lists the projects of the organisation, oldest first; for a key of one project, that one.
+ */
 export const listProjects = <ThrowOnError extends boolean = true>(options?: Options<ListProjectsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectsResponses, ListProjectsErrors, ThrowOnError>({ url: '/api/v1/projects', ...options });
 
+/**
+ * Makes a project.
+ */
 export const createProject = <ThrowOnError extends boolean = true>(options: Options<CreateProjectData, ThrowOnError>) => (options.client ?? client).post<CreateProjectResponses, CreateProjectErrors, ThrowOnError>({
     url: '/api/v1/projects',
     ...options,
@@ -57,6 +84,14 @@ export const createProject = <ThrowOnError extends boolean = true>(options: Opti
     }
 });
 
+/**
+ * One project. Its `ETag` goes into the `If-Match` of a change.
+ */
+export const getProject = <ThrowOnError extends boolean = true>(options: Options<GetProjectData, ThrowOnError>) => (options.client ?? client).get<GetProjectResponses, GetProjectErrors, ThrowOnError>({ url: '/api/v1/projects/{project_id}', ...options });
+
+/**
+ * Changes a project. With `If-Match`, only if nobody else has changed it since it was read.
+ */
 export const updateProject = <ThrowOnError extends boolean = true>(options: Options<UpdateProjectData, ThrowOnError>) => (options.client ?? client).patch<UpdateProjectResponses, UpdateProjectErrors, ThrowOnError>({
     url: '/api/v1/projects/{project_id}',
     ...options,
@@ -66,8 +101,14 @@ export const updateProject = <ThrowOnError extends boolean = true>(options: Opti
     }
 });
 
+/**
+ * Lists the keys of the chosen project, newest first: the caller's own, or everybody's for those who manage members.
+ */
 export const listKeys = <ThrowOnError extends boolean = true>(options?: Options<ListKeysData, ThrowOnError>) => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({ url: '/api/v1/keys', ...options });
 
+/**
+ * Makes a key of the chosen project. It can do no more than its maker.
+ */
 export const createKey = <ThrowOnError extends boolean = true>(options: Options<CreateKeyData, ThrowOnError>) => (options.client ?? client).post<CreateKeyResponses, CreateKeyErrors, ThrowOnError>({
     url: '/api/v1/keys',
     ...options,
@@ -77,6 +118,9 @@ export const createKey = <ThrowOnError extends boolean = true>(options: Options<
     }
 });
 
+/**
+ * Withdraws a key. It stops working at once, and within two seconds on every other server.
+ */
 export const deleteKey = <ThrowOnError extends boolean = true>(options: Options<DeleteKeyData, ThrowOnError>) => (options.client ?? client).delete<DeleteKeyResponses, DeleteKeyErrors, ThrowOnError>({ url: '/api/v1/keys/{key_id}', ...options });
 
 export const searchRunRows = <ThrowOnError extends boolean = true>(options: Options<SearchRunRowsData, ThrowOnError>) => (options.client ?? client).post<SearchRunRowsResponses, SearchRunRowsErrors, ThrowOnError>({
@@ -360,3 +404,33 @@ export const mlflowTransitionModelVersionStage = <ThrowOnError extends boolean =
         ...options.headers
     }
 });
+
+/**
+ * Lists the organisation's audit entries, newest first.
+ */
+export const listAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ListAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ListAuditEntriesResponses, ListAuditEntriesErrors, ThrowOnError>({ url: '/api/v1/audit', ...options });
+
+/**
+ * Exports the organisation's whole audit chain, oldest first.
+ */
+export const exportAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ExportAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ExportAuditEntriesResponses, ExportAuditEntriesErrors, ThrowOnError>({ url: '/api/v1/audit/export', ...options });
+
+/**
+ * Lists the project's jobs and those of the whole organisation, newest first.
+ */
+export const listJobs = <ThrowOnError extends boolean = true>(options?: Options<ListJobsData, ThrowOnError>) => (options?.client ?? client).get<ListJobsResponses, ListJobsErrors, ThrowOnError>({ url: '/api/v1/jobs', ...options });
+
+/**
+ * Shows a job.
+ */
+export const getJob = <ThrowOnError extends boolean = true>(options: Options<GetJobData, ThrowOnError>) => (options.client ?? client).get<GetJobResponses, GetJobErrors, ThrowOnError>({ url: '/api/v1/jobs/{id}', ...options });
+
+/**
+ * Asks a job to stop. A waiting job is cancelled at once, a running one as soon as its worker notices.
+ */
+export const cancelJob = <ThrowOnError extends boolean = true>(options: Options<CancelJobData, ThrowOnError>) => (options.client ?? client).post<CancelJobResponses, CancelJobErrors, ThrowOnError>({ url: '/api/v1/jobs/{id}/cancel', ...options });
+
+/**
+ * Follows a job: an event `job` with the whole job at once and after each change, until the job is over.
+ */
+export const streamJobEvents = <ThrowOnError extends boolean = true>(options: Options<StreamJobEventsData, ThrowOnError, StreamJobEventsResponse>) => (options.client ?? client).sse.get<StreamJobEventsResponses, StreamJobEventsErrors, ThrowOnError>({ url: '/api/v1/jobs/{id}/events', ...options });

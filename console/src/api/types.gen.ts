@@ -21,31 +21,62 @@ export type Problem = {
     errors?: Array<FieldError>;
 };
 
+/**
+ * A person.
+ */
 export type MeUser = {
-    id: string;
     email: string;
+    id: string;
     name: string;
 };
 
+/**
+ * The organisation.
+ */
 export type MeOrganization = {
     id: string;
     name: string;
     slug: string;
 };
 
+/**
+ * A project that can be entered.
+ */
 export type MeProject = {
     id: string;
     name: string;
-    slug: string;
+    /**
+     * The role in this project.
+     */
     role: string;
+    slug: string;
 };
 
+/**
+ * The caller, and what they may do.
+ */
 export type Me = {
-    user: MeUser;
+    /**
+     * The API key the call was made with, if it was one.
+     */
+    key?: string | null;
     organization: MeOrganization;
-    projects: Array<MeProject>;
-    role: string;
+    /**
+     * What may be done, as in the scopes of keys.
+     */
     permissions: Array<string>;
+    /**
+     * The projects that can be entered, oldest first.
+     */
+    projects: Array<MeProject>;
+    /**
+     * The role in the organisation.
+     */
+    role: string;
+    /**
+     * The person; for an API key, the person who answers for it.
+     */
+    user: MeUser;
 };
 
 export type SetupStatus = {
@@ -66,13 +97,28 @@ export type SignInRequest = {
     password: string;
 };
 
+/**
+ * A browser session.
+ */
 export type Session = {
-    id: string;
     created_at: string;
-    last_seen_at: string;
-    expires_at: string;
+    /**
+     * Whether this is the session that asks.
+     */
     current: boolean;
+    /**
+     * When it ends if nothing more is heard from it.
+     */
+    expires_at: string;
+    id: string;
+    /**
+     * Where the person signed in from.
+     */
     ip?: string | null;
+    /**
+     * The last request, to within about a minute.
+     */
+    last_seen_at: string;
     user_agent?: string | null;
 };
 
@@ -81,12 +127,24 @@ export type SessionPage = {
     next_cursor?: string | null;
 };
 
+/**
+ * A project.
+ */
 export type Project = {
-    id: string;
-    name: string;
-    slug: string;
-    created_at: string;
+    /**
+     * Since when nobody can enter it.
+     */
     archived_at?: string | null;
+    created_at: string;
+    id: string;
+    /**
+     * Shown to people.
+     */
+    name: string;
+    /**
+     * Its name in URLs and headers, and of the MLflow workspace.
+     */
+    slug: string;
 };
 
 export type ProjectPage = {
@@ -94,24 +152,58 @@ export type ProjectPage = {
     next_cursor?: string | null;
 };
 
+/**
+ * A project to be made.
+ */
 export type CreateProject = {
     name: string;
+    /**
+     * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
+     */
     slug?: string | null;
 };
 
+/**
+ * What to change; what is absent stays.
+ */
 export type UpdateProject = {
+    /**
+     * Whether the project is put away, so that nobody can enter it.
+     */
+    archived?: boolean | null;
     name?: string | null;
 };
 
+/**
+ * An API key, without its secret.
+ */
 export type Key = {
-    id: string;
-    name: string;
-    prefix: string;
     created_at: string;
-    last_used_at?: string | null;
-    expires_at?: string | null;
+    /**
+     * Who made it and answers for it.
+     */
     created_by?: string | null;
+    expires_at?: string | null;
+    id: string;
+    /**
+     * When it was last used, to within about a minute.
+     */
+    last_used_at?: string | null;
+    name: string;
+    /**
+     * The beginning of the secret, to tell keys apart.
+     */
+    prefix: string;
+    /**
+     * The project it belongs to; `null` for a key of the whole organisation.
+     */
+    project_id?: string | null;
     revoked_at?: string | null;
+    role: string;
+    /**
+     * What it may be used for; `*` is everything its role allows.
+     */
+    scopes: Array<string>;
 };
 
 export type KeyPage = {
@@ -119,13 +211,38 @@ export type KeyPage = {
     next_cursor?: string | null;
 };
 
+/**
+ * A key to be made.
+ */
 export type CreateKey = {
-    name: string;
+    /**
+     * When it ends by itself; absent or `null` for never.
+     */
     expires_at?: string | null;
+    name: string;
+    /**
+     * Whether it belongs to the whole organisation instead of the chosen project.
+     */
+    organization_wide?: boolean;
+    /**
+     * The role it acts in; absent for the caller's own.
+     */
+    role?: string | null;
+    /**
+     * Permissions such as `experiments:write`, or `*` for everything the role allows. Absent: what a training script
+     * needs, and nothing that manages people, projects or keys.
+     */
+    scopes?: Array<string> | null;
 };
 
+/**
+ * A new key with its secret.
+ */
 export type CreatedKey = {
     key: Key;
+    /**
+     * Shown this once and never again.
+     */
     secret: string;
 };
 
@@ -765,6 +882,283 @@ export type MlflowTransitionModelVersionStageRequest = {
     archive_existing_versions?: boolean;
 };
 
+/**
+ * The process is alive.
+ */
+export type Alive = {
+    /**
+     * Always true: a process that is not does not answer.
+     */
+    ok: boolean;
+    /**
+     * The version that is running.
+     */
+    version: string;
+};
+
+/**
+ * Who acted.
+ */
+export type AuditActor = {
+    /**
+     * Empty for the system.
+     */
+    id: string;
+    /**
+     * `user`, `key` or `system`.
+     */
+    kind: string;
+    /**
+     * The actor as people knew them at that time.
+     */
+    label: string;
+};
+
+/**
+ * One entry of the audit chain.
+ */
+export type AuditEntry = {
+    action: string;
+    actor: AuditActor;
+    /**
+     * The client's address.
+     */
+    address?: string | null;
+    /**
+     * The thing after the change, secrets masked.
+     */
+    after?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * The thing before the change, secrets masked.
+     */
+    before?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Hash of this entry, in hexadecimal.
+     */
+    hash: string;
+    id: string;
+    /**
+     * Hash of the entry before, in hexadecimal.
+     */
+    previous_hash: string;
+    request_id?: string | null;
+    /**
+     * Place in the organisation's chain.
+     */
+    sequence: number;
+    /**
+     * What was acted on: an id or a name.
+     */
+    subject: string;
+    time: string;
+};
+
+/**
+ * A background job.
+ */
+export type Job = {
+    attempts: number;
+    /**
+     * Someone asked it to stop.
+     */
+    cancel_requested: boolean;
+    created_at: string;
+    /**
+     * Who asked for it.
+     */
+    created_by: string;
+    /**
+     * Why the last attempt failed.
+     */
+    error?: string | null;
+    finished_at?: string | null;
+    id: string;
+    /**
+     * What it does.
+     */
+    kind: string;
+    max_attempts: number;
+    /**
+     * What it is doing.
+     */
+    message: string;
+    priority: number;
+    /**
+     * 0 to 1.
+     */
+    progress: number;
+    /**
+     * The project it works for; null for jobs of the whole organisation.
+     */
+    project_id?: string | null;
+    /**
+     * What it returned.
+     */
+    result?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Not before this.
+     */
+    run_at: string;
+    started_at?: string | null;
+    state: JobState;
+    updated_at: string;
+};
+
+/**
+ * Where a job stands.
+ */
+export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+/**
+ * A page of a list.
+ */
+export type PageAuditEntry = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<AuditEntry>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageJob = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Job>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageKey = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Key>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageProject = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Project>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageSession = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Session>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * What one probe found.
+ */
+export type ProbeReport = {
+    /**
+     * What is wrong, when it does not work.
+     */
+    detail?: string | null;
+    /**
+     * How long it took to answer, in milliseconds.
+     */
+    latency_ms: number;
+    /**
+     * The dependency.
+     */
+    name: string;
+    /**
+     * Whether it works.
+     */
+    ok: boolean;
+};
+
+/**
+ * Whether requests would be served, and what each dependency says.
+ */
+export type Ready = {
+    /**
+     * Each dependency with its latency.
+     */
+    checks: Array<ProbeReport>;
+    /**
+     * Whether requests would be served.
+     */
+    ready: boolean;
+};
+
+/**
+ * The owner and what the installation is called.
+ */
+export type SetUp = {
+    email: string;
+    name: string;
+    organization: string;
+    /**
+     * At least 12 characters.
+     */
+    password: string;
+    /**
+     * The first project; `Default` when absent.
+     */
+    project?: string | null;
+    /**
+     * The token of the link that the server printed.
+     */
+    token: string;
+};
+
+/**
+ * Whether the installation waits for its owner.
+ */
+export type SetupState = {
+    needed: boolean;
+};
+
+/**
+ * E-mail address and password.
+ */
+export type SignIn = {
+    email: string;
+    password: string;
+};
+
+export type ExportFormat = 'jsonl' | 'csv';
+
 export type GetSetupData = {
     body?: never;
     path?: never;
@@ -774,24 +1168,61 @@ export type GetSetupData = {
 
 export type GetSetupErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type GetSetupError = GetSetupErrors[keyof GetSetupErrors];
 
 export type GetSetupResponses = {
-    /**
-     * ok
-     */
-    200: SetupStatus;
+    200: SetupState;
 };
 
 export type GetSetupResponse = GetSetupResponses[keyof GetSetupResponses];
 
 export type SetupData = {
-    body: SetupRequest;
+    body: SetUp;
     path?: never;
     query?: never;
     url: '/api/v1/setup';
@@ -799,16 +1230,56 @@ export type SetupData = {
 
 export type SetupErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type SetupError = SetupErrors[keyof SetupErrors];
 
 export type SetupResponses = {
     /**
-     * ok
+     * Signed in; `Set-Cookie` carries the session.
      */
     200: Me;
 };
@@ -816,7 +1287,7 @@ export type SetupResponses = {
 export type SetupResponse = SetupResponses[keyof SetupResponses];
 
 export type SignInData = {
-    body: SignInRequest;
+    body: SignIn;
     path?: never;
     query?: never;
     url: '/api/v1/auth/sign-in';
@@ -824,16 +1295,56 @@ export type SignInData = {
 
 export type SignInErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type SignInError = SignInErrors[keyof SignInErrors];
 
 export type SignInResponses = {
     /**
-     * ok
+     * Signed in; `Set-Cookie` carries the session.
      */
     200: Me;
 };
@@ -849,16 +1360,56 @@ export type SignOutData = {
 
 export type SignOutErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type SignOutError = SignOutErrors[keyof SignOutErrors];
 
 export type SignOutResponses = {
     /**
-     * ok
+     * Signed out.
      */
     204: void;
 };
@@ -874,17 +1425,54 @@ export type GetMeData = {
 
 export type GetMeErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type GetMeError = GetMeErrors[keyof GetMeErrors];
 
 export type GetMeResponses = {
-    /**
-     * ok
-     */
     200: Me;
 };
 
@@ -894,7 +1482,13 @@ export type ListSessionsData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * How many items to return.
+         */
         limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
         cursor?: string;
     };
     url: '/api/v1/sessions';
@@ -902,18 +1496,55 @@ export type ListSessionsData = {
 
 export type ListSessionsErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
 
 export type ListSessionsResponses = {
-    /**
-     * ok
-     */
-    200: SessionPage;
+    200: PageSession;
 };
 
 export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsResponses];
@@ -921,6 +1552,9 @@ export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsRespo
 export type DeleteSessionData = {
     body?: never;
     path: {
+        /**
+         * The session's id.
+         */
         session_id: string;
     };
     query?: never;
@@ -929,16 +1563,56 @@ export type DeleteSessionData = {
 
 export type DeleteSessionErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type DeleteSessionError = DeleteSessionErrors[keyof DeleteSessionErrors];
 
 export type DeleteSessionResponses = {
     /**
-     * ok
+     * Ended.
      */
     204: void;
 };
@@ -949,7 +1623,13 @@ export type ListProjectsData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * How many items to return.
+         */
         limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
         cursor?: string;
     };
     url: '/api/v1/projects';
@@ -957,18 +1637,55 @@ export type ListProjectsData = {
 
 export type ListProjectsErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type ListProjectsError = ListProjectsErrors[keyof ListProjectsErrors];
 
 export type ListProjectsResponses = {
-    /**
-     * ok
-     */
-    200: ProjectPage;
+    200: PageProject;
 };
 
 export type ListProjectsResponse = ListProjectsResponses[keyof ListProjectsResponses];
@@ -982,25 +1699,138 @@ export type CreateProjectData = {
 
 export type CreateProjectErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type CreateProjectError = CreateProjectErrors[keyof CreateProjectErrors];
 
 export type CreateProjectResponses = {
-    /**
-     * ok
-     */
     201: Project;
 };
 
 export type CreateProjectResponse = CreateProjectResponses[keyof CreateProjectResponses];
 
+export type GetProjectData = {
+    body?: never;
+    path: {
+        /**
+         * The project's id.
+         */
+        project_id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{project_id}';
+};
+
+export type GetProjectErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetProjectError = GetProjectErrors[keyof GetProjectErrors];
+
+export type GetProjectResponses = {
+    200: Project;
+};
+
+export type GetProjectResponse = GetProjectResponses[keyof GetProjectResponses];
+
 export type UpdateProjectData = {
     body: UpdateProject;
+    headers?: {
+        /**
+         * The ETag the project had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
     path: {
+        /**
+         * The project's id.
+         */
         project_id: string;
     };
     query?: never;
@@ -1009,17 +1839,54 @@ export type UpdateProjectData = {
 
 export type UpdateProjectErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type UpdateProjectError = UpdateProjectErrors[keyof UpdateProjectErrors];
 
 export type UpdateProjectResponses = {
-    /**
-     * ok
-     */
     200: Project;
 };
 
@@ -1029,7 +1896,13 @@ export type ListKeysData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * How many items to return.
+         */
         limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
         cursor?: string;
     };
     url: '/api/v1/keys';
@@ -1037,18 +1910,55 @@ export type ListKeysData = {
 
 export type ListKeysErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
 
 export type ListKeysResponses = {
-    /**
-     * ok
-     */
-    200: KeyPage;
+    200: PageKey;
 };
 
 export type ListKeysResponse = ListKeysResponses[keyof ListKeysResponses];
@@ -1062,17 +1972,54 @@ export type CreateKeyData = {
 
 export type CreateKeyErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
 
 export type CreateKeyResponses = {
-    /**
-     * ok
-     */
     201: CreatedKey;
 };
 
@@ -1081,6 +2028,9 @@ export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
 export type DeleteKeyData = {
     body?: never;
     path: {
+        /**
+         * The key's id.
+         */
         key_id: string;
     };
     query?: never;
@@ -1089,16 +2039,56 @@ export type DeleteKeyData = {
 
 export type DeleteKeyErrors = {
     /**
-     * error
+     * The request could not be parsed
      */
-    default: Problem;
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
 };
 
 export type DeleteKeyError = DeleteKeyErrors[keyof DeleteKeyErrors];
 
 export type DeleteKeyResponses = {
     /**
-     * ok
+     * Withdrawn.
      */
     204: void;
 };
@@ -2233,3 +3223,439 @@ export type MlflowTransitionModelVersionStageResponses = {
 };
 
 export type MlflowTransitionModelVersionStageResponse2 = MlflowTransitionModelVersionStageResponses[keyof MlflowTransitionModelVersionStageResponses];
+
+export type ListAuditEntriesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only this action, or all actions under it: `registry` finds `registry.alias.set`.
+         */
+        action?: string;
+        /**
+         * Only this subject.
+         */
+        subject?: string;
+        /**
+         * Only this actor, by id or by e-mail address.
+         */
+        actor?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/audit';
+};
+
+export type ListAuditEntriesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListAuditEntriesError = ListAuditEntriesErrors[keyof ListAuditEntriesErrors];
+
+export type ListAuditEntriesResponses = {
+    200: PageAuditEntry;
+};
+
+export type ListAuditEntriesResponse = ListAuditEntriesResponses[keyof ListAuditEntriesResponses];
+
+export type ExportAuditEntriesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * `jsonl` (the default) or `csv`.
+         */
+        format?: ExportFormat;
+    };
+    url: '/api/v1/audit/export';
+};
+
+export type ExportAuditEntriesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ExportAuditEntriesError = ExportAuditEntriesErrors[keyof ExportAuditEntriesErrors];
+
+export type ExportAuditEntriesResponses = {
+    /**
+     * The chain
+     */
+    200: string;
+};
+
+export type ExportAuditEntriesResponse = ExportAuditEntriesResponses[keyof ExportAuditEntriesResponses];
+
+export type ListJobsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only in this state.
+         */
+        state?: JobState;
+        /**
+         * Only of this kind.
+         */
+        kind?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/jobs';
+};
+
+export type ListJobsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListJobsError = ListJobsErrors[keyof ListJobsErrors];
+
+export type ListJobsResponses = {
+    200: PageJob;
+};
+
+export type ListJobsResponse = ListJobsResponses[keyof ListJobsResponses];
+
+export type GetJobData = {
+    body?: never;
+    path: {
+        /**
+         * The job's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/jobs/{id}';
+};
+
+export type GetJobErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetJobError = GetJobErrors[keyof GetJobErrors];
+
+export type GetJobResponses = {
+    200: Job;
+};
+
+export type GetJobResponse = GetJobResponses[keyof GetJobResponses];
+
+export type CancelJobData = {
+    body?: never;
+    path: {
+        /**
+         * The job's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/jobs/{id}/cancel';
+};
+
+export type CancelJobErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CancelJobError = CancelJobErrors[keyof CancelJobErrors];
+
+export type CancelJobResponses = {
+    202: Job;
+};
+
+export type CancelJobResponse = CancelJobResponses[keyof CancelJobResponses];
+
+export type StreamJobEventsData = {
+    body?: never;
+    path: {
+        /**
+         * The job's id
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/jobs/{id}/events';
+};
+
+export type StreamJobEventsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type StreamJobEventsError = StreamJobEventsErrors[keyof StreamJobEventsErrors];
+
+export type StreamJobEventsResponses = {
+    /**
+     * Events named `job`
+     */
+    200: Job;
+};
+
+export type StreamJobEventsResponse = StreamJobEventsResponses[keyof StreamJobEventsResponses];

@@ -24,14 +24,14 @@ export function ProjectSwitcher() {
       trigger={
         <button
           type="button"
-          aria-label={`Project ${current?.name ?? slug}. Switch project`}
           className="flex min-w-0 items-center gap-2 rounded-md p-1.5 text-left hover:bg-hover md:max-lg:justify-center"
         >
           <Logo className="size-6 shrink-0" />
-          <span className="min-w-0 flex-1 md:max-lg:hidden">
+          <span className="min-w-0 flex-1 md:max-lg:sr-only">
             <span className="block truncate text-2xs leading-3.5 text-faint">{me?.organization.name}</span>
             <span className="block truncate leading-4 font-medium">{current?.name ?? slug}</span>
           </span>
+          <span className="sr-only">Switch project</span>
           <ChevronsUpDown className="size-3.5 shrink-0 text-faint md:max-lg:hidden" />
         </button>
       }

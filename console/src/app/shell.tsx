@@ -49,11 +49,11 @@ export function Shell() {
           <button
             type="button"
             onClick={() => setPalette(true)}
-            aria-label="Search and commands"
+            aria-keyshortcuts="Control+K Meta+K"
             className="flex h-8 items-center gap-2 rounded-md px-2 text-muted hover:bg-hover hover:text-ink max-md:ml-auto md:mt-1 md:justify-center lg:justify-start pointer-coarse:h-10"
           >
             <Search className="size-4 shrink-0" />
-            <span className="flex-1 text-left max-lg:hidden">Search</span>
+            <span className="flex-1 text-left max-lg:sr-only">Search</span>
             <kbd className="rounded border bg-surface px-1 font-sans text-2xs text-faint max-lg:hidden">{isMac ? '⌘K' : 'Ctrl K'}</kbd>
           </button>
         </div>
@@ -118,11 +118,12 @@ function Account() {
     <Menu
       align="start"
       trigger={
-        <button type="button" aria-label="Account and theme" className="flex w-full items-center gap-2 rounded-md p-1.5 text-left hover:bg-hover max-lg:justify-center">
+        <button type="button" className="flex w-full items-center gap-2 rounded-md p-1.5 text-left hover:bg-hover max-lg:justify-center">
           <span aria-hidden className="flex size-6 shrink-0 items-center justify-center rounded-full bg-accent-soft text-2xs font-semibold text-accent">
             {initials(me?.user.name ?? '')}
           </span>
-          <span className="min-w-0 truncate max-lg:hidden">{me?.user.name}</span>
+          <span className="min-w-0 truncate max-lg:sr-only">{me?.user.name}</span>
+          <span className="sr-only">Account and theme</span>
         </button>
       }
     >
