@@ -1,48 +1,44 @@
-//! What the routes of this slice share, and the seam through which it learns about projects.
+//! What the routes of this slice share.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use rhiza_kernel::{Env, ProjectScope};
+use rhiza_kernel::Env;
 use rhiza_store::Db;
 
-use crate::error::TrackingResult;
-
-/// A project as MLflow's clients see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workspace {
-    /// The project's slug.
-    pub name: String,
-    /// The project's display name.
-    pub description: String,
-}
-
-/// Tells which projects there are. Implemented where the projects live.
-#[async_trait]
-pub trait Workspaces: Send + Sync {
-    /// The slug of the project.
-    async fn name(&self, scope: &ProjectScope) -> TrackingResult<String>;
-}
-
-/// What a [`TrackingState`] is made of.
-pub struct TrackingParts {
-    /// The database.
-    pub db: Db,
-    /// Time and randomness.
-    pub env: Env,
-    /// The projects.
-    pub workspaces: Arc<dyn Workspaces>,
-}
+use crate::experiments::ids::Ids;
+use crate::runs::ingest::{self, Ingest};
 
 /// What the routes share; cheap to clone.
 #[derive(Clone)]
 pub struct TrackingState(Arc<TrackingParts>);
 
+/// The parts of a [`TrackingState`].
+pub struct TrackingParts {
+    /// The database.
+    pub db: Db,
+    /// Time and randomness.
+    pub env: Env,
+    pub(crate) ids: Ids,
+    pub(crate) ingest: Ingest,
+}
+
+/// The task that writes what clients log. Without it nothing is logged.
+pub struct Worker(ingest::Worker);
+
+impl Worker {
+    /// Runs until the last [`TrackingState`] is gone.
+    pub async fn run(self) {
+        self.0.run().await;
+    }
+}
+
 impl TrackingState {
-    /// Puts the parts together.
+    /// The state, and the task that must run beside it.
     #[must_use]
-    pub fn new(parts: TrackingParts) -> Self {
-        Self(Arc::new(parts))
+    pub fn new(db: Db, env: Env) -> (Self, Worker) {
+        let (ingest, worker) = Ingest::new(db.clone());
+        let ids = Ids::new(db.clone(), env.clone());
+        (Self(Arc::new(TrackingParts { db, env, ids, ingest })), Worker(worker))
     }
 }
 

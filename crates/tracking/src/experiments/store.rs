@@ -1,7 +1,7 @@
 //! The rows of experiments and their tags.
 
 use rhiza_kernel::ProjectScope;
-use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list};
+use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
 
 use crate::error::{TrackingError, TrackingResult};
 

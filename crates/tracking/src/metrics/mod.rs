@@ -10,5 +10,5 @@ pub mod model;
 pub(crate) mod service;
 pub(crate) mod store;
 
-pub use http::router;
+pub use http::{ajax_router, router};
 pub use model::Point;

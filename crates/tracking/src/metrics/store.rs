@@ -1,7 +1,7 @@
 //! The rows of metrics: series, log and segments.
 
 use rhiza_kernel::OrgScope;
-use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list};
+use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
 
 use super::model::{self, Point};
 use crate::error::{TrackingError, TrackingResult};

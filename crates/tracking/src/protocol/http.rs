@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use rhiza_kernel::{ErrorCode, ProjectScope};
+use rhiza_platform::authz::{Access, Allowed, need};
 use rhiza_web::{ApiError, ErrorContext, ErrorShape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,22 +23,31 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 pub struct Caller {
     /// The project every id of the request is looked up in.
     pub scope: ProjectScope,
+    /// The project's slug, which MLflow's clients know as the workspace.
+    pub workspace: String,
+    /// Who to name in the audit chain.
+    pub who: rhiza_platform::authz::Caller,
+}
+
+impl From<Access> for Caller {
+    fn from(access: Access) -> Self {
+        Self { scope: access.scope, workspace: access.project, who: access.caller }
+    }
 }
 
 macro_rules! capabilities {
-    ($($(#[$doc:meta])* $name:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident = $need:ident;)+) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone)]
             pub struct $name(pub Caller);
 
             impl<S: Send + Sync> FromRequestParts<S> for $name {
-                type Rejection = TrackingError;
+                type Rejection = ApiError;
 
-                async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, TrackingError> {
-                    parts.extensions.get::<Caller>().cloned().map(Self).ok_or_else(|| {
-                        TrackingError::new(Code::Unauthenticated, "No credential came with the request.")
-                    })
+                async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+                    let allowed = Allowed::<need::$need>::from_request_parts(parts, state).await?;
+                    Ok(Self(allowed.into_inner().into()))
                 }
             }
         )+
@@ -46,13 +56,13 @@ macro_rules! capabilities {
 
 capabilities! {
     /// May read experiments and runs.
-    CanReadExperiments;
+    CanReadExperiments = ExperimentRead;
     /// May create and change experiments and runs.
-    CanWriteExperiments;
+    CanWriteExperiments = ExperimentWrite;
     /// May read the registry.
-    CanReadModels;
+    CanReadModels = ModelRead;
     /// May change the registry.
-    CanWriteModels;
+    CanWriteModels = ModelWrite;
 }
 
 /// A request of an MLflow client: its fields out of the query string or the JSON body.
@@ -161,7 +171,7 @@ pub struct MlflowErrorBody {
 }
 
 /// The errors any MLflow route may answer with, for `#[utoipa::path(responses(…, MlflowErrors))]`.
-#[derive(Debug, Clone, Copy, utoipa::IntoResponses)]
+#[derive(Debug, Clone, utoipa::IntoResponses)]
 #[response(status = "default", description = "The request was refused or failed")]
 pub struct MlflowErrors(#[to_schema] MlflowErrorBody);
 

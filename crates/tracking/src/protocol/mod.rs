@@ -9,7 +9,7 @@ mod token;
 mod twin;
 mod validate;
 
-pub use fields::Fields;
+pub use fields::{Fields, wrong_type};
 pub use http::{CanReadExperiments, CanReadModels, CanWriteExperiments, CanWriteModels, Caller};
 pub use http::{Empty, KeyValue, MlflowShape, Request, Reply, MlflowErrorBody, MlflowErrors, reply_json};
 pub use number::{MetricValue, parse_metric, read_metric_bits, write_metric};

@@ -12,9 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::model::NAME_TAG;
 use super::store::{self, RunHead};
-use crate::console::hub::{Change, Hub};
 use crate::error::{Code, TrackingError, TrackingResult};
-use crate::logged_models::store::{self as models, ModelMetric};
 use crate::metrics::store::{self as metrics, Latest, LogEntry, LogSize};
 use crate::metrics::{Point, model};
 use crate::protocol::repr_str;
@@ -34,7 +32,6 @@ pub(crate) struct Write {
     pub(crate) scope: ProjectScope,
     pub(crate) run_id: String,
     pub(crate) metrics: Vec<(String, Point)>,
-    pub(crate) model_metrics: Vec<ModelMetric>,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) tags: Vec<(String, String)>,
     /// Whether it is a batch: MLflow words its refusals differently.
@@ -47,7 +44,6 @@ impl Write {
             scope,
             run_id,
             metrics: Vec::new(),
-            model_metrics: Vec::new(),
             params: Vec::new(),
             tags: Vec::new(),
             batch: false,
@@ -68,9 +64,9 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     /// The queue's two ends: one for the requests, one for the task that serves them.
-    pub(crate) fn new(db: Db, hub: Hub) -> (Self, Worker) {
+    pub(crate) fn new(db: Db) -> (Self, Worker) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, Worker { waiting, db, hub, sizes: HashMap::new() })
+        (Self { queue }, Worker { waiting, db, sizes: HashMap::new() })
     }
 
     /// Applies the write; when this returns it is durable.
@@ -86,7 +82,6 @@ impl Ingest {
 pub(crate) struct Worker {
     waiting: mpsc::Receiver<Waiting>,
     db: Db,
-    hub: Hub,
     // How long the runs' logs are, as far as this process knows. Only ever a hint for when to fold.
     sizes: HashMap<i64, LogSize>,
 }
@@ -117,10 +112,7 @@ impl Worker {
         let (writes, waiting): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.write, w.done)).unzip();
         match self.apply(&scope, &writes).await {
             Ok(results) => {
-                for ((result, done), write) in results.into_iter().zip(waiting).zip(&writes) {
-                    if result.is_ok() {
-                        self.tell(write);
-                    }
+                for (result, done) in results.into_iter().zip(waiting) {
                     // A caller who went away no longer wants to know.
                     let _ = done.send(result);
                 }
@@ -137,21 +129,9 @@ impl Worker {
                         Ok(results) => results.into_iter().next().unwrap_or(Ok(())),
                         Err(error) => Err(error),
                     };
-                    if result.is_ok() {
-                        self.tell(&write);
-                    }
                     let _ = done.send(result);
                 }
             }
-        }
-    }
-
-    fn tell(&self, write: &Write) {
-        if !write.metrics.is_empty() {
-            self.hub.publish(&write.run_id, Change::Metrics);
-        }
-        if !write.params.is_empty() || !write.tags.is_empty() {
-            self.hub.publish(&write.run_id, Change::Run);
         }
     }
 
@@ -189,7 +169,6 @@ struct Plan<'a> {
     tags: HashMap<(i64, &'a str), &'a str>,
     names: HashMap<i64, &'a str>,
     points: BTreeMap<i64, RunPoints<'a>>,
-    model_metrics: Vec<(i64, &'a Write)>,
 }
 
 struct RunPoints<'a> {
@@ -221,18 +200,10 @@ impl<'a> Plan<'a> {
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
             results.push(match self.judge(write, &heads, &stored) {
-                Ok(head) if write.model_metrics.is_empty() => {
+                Ok(head) => {
                     self.add(write, head, &stored);
                     Ok(())
                 }
-                Ok(head) => match models::check_metrics(tx, &write.scope, &write.model_metrics).await {
-                    Ok(()) => {
-                        self.add(write, head, &stored);
-                        Ok(())
-                    }
-                    Err(error @ TrackingError::Refused { .. }) => Err(error),
-                    Err(error) => return Err(error),
-                },
                 Err(error) => Err(error),
             });
         }
@@ -286,9 +257,6 @@ impl<'a> Plan<'a> {
                 run.series.entry(key).or_default().push(*point);
             }
         }
-        if !write.model_metrics.is_empty() {
-            self.model_metrics.push((head.id, write));
-        }
     }
 
     /// Writes everything. Gives the runs whose logs grew, and by how many points.
@@ -303,9 +271,6 @@ impl<'a> Plan<'a> {
         }
         for (run, name) in &self.names {
             store::rename(tx, scope, *run, name).await?;
-        }
-        for (_, write) in &self.model_metrics {
-            models::record_metrics(tx, &write.scope, &write.run_id, &write.model_metrics).await?;
         }
         if self.points.is_empty() {
             return Ok(Vec::new());

@@ -6,7 +6,6 @@
 pub mod experiments;
 pub mod grammar;
 pub(crate) mod lexer;
-pub mod models;
 pub mod runs;
 pub(crate) mod sql;
 

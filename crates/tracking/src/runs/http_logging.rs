@@ -1,0 +1,319 @@
+//! MLflow's logging endpoints: metrics, parameters, tags, batches, outputs.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::ingest::Write;
+use super::service;
+use crate::TrackingState;
+use crate::error::{TrackingError, TrackingResult};
+use crate::metrics::Point;
+use crate::protocol::{self, CanWriteExperiments, Empty, Fields, KeyValue, MlflowErrors, Request, repr_str};
+
+const MAX_TAG_VALUE: usize = 8_000;
+const MAX_PARAM_VALUE: usize = 6_000;
+
+pub(super) fn router() -> OpenApiRouter<TrackingState> {
+    OpenApiRouter::new()
+        .routes(routes!(log_metric))
+        .routes(routes!(log_param))
+        .routes(routes!(set_tag))
+        .routes(routes!(delete_tag))
+        .routes(routes!(log_batch))
+        .routes(routes!(log_model))
+        .routes(routes!(log_outputs))
+}
+
+/// A value of a metric.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowLogMetric)]
+pub struct LogMetric {
+    /// The run.
+    pub run_id: String,
+    /// The metric.
+    pub key: String,
+    /// Its value: a number, or `NaN`, `Infinity`, `-Infinity` as text.
+    pub value: f64,
+    /// When, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// At which step.
+    pub step: Option<i64>,
+}
+
+/// A parameter or tag of a run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowRunPair)]
+pub struct RunPair {
+    /// The run.
+    pub run_id: String,
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: Option<String>,
+}
+
+/// A metric inside a batch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowBatchMetric)]
+pub struct BatchMetric {
+    /// The metric.
+    pub key: String,
+    /// Its value.
+    pub value: f64,
+    /// When, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// At which step.
+    pub step: Option<i64>,
+}
+
+/// Many values at once.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowLogBatch)]
+pub struct LogBatch {
+    /// The run.
+    pub run_id: String,
+    /// At most 1,000 values of metrics.
+    #[serde(default)]
+    pub metrics: Vec<BatchMetric>,
+    /// At most 100 parameters.
+    #[serde(default)]
+    pub params: Vec<KeyValue>,
+    /// At most 100 tags.
+    #[serde(default)]
+    pub tags: Vec<KeyValue>,
+}
+
+/// A model of an older client.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowLogModel)]
+pub struct LogModel {
+    /// The run.
+    pub run_id: String,
+    /// Its `MLmodel` file as JSON.
+    pub model_json: String,
+}
+
+/// A model that came out of a run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowModelOutput)]
+pub struct ModelOutput {
+    /// The model.
+    pub model_id: String,
+    /// At which step.
+    pub step: Option<i64>,
+}
+
+/// Models that came out of a run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = MlflowLogOutputs)]
+pub struct LogOutputs {
+    /// The run.
+    pub run_id: String,
+    /// The models.
+    pub models: Vec<ModelOutput>,
+}
+
+/// The metric in `fields`, whose parts are called `{path}key` and so on when they are missing.
+fn demand_metric(fields: &Fields, path: &str) -> TrackingResult<(String, f64, i64, i64)> {
+    let key = fields.required_at("key", &format!("{path}key"))?;
+    let value_path = format!("{path}value");
+    fields.demand_at("value", &value_path)?;
+    fields.demand_at("timestamp", &format!("{path}timestamp"))?;
+    let given = fields.value("value")?.unwrap_or_default();
+    let value = protocol::parse_metric(&given).ok_or_else(|| protocol::wrong_type(&given, &value_path))?;
+    let timestamp = fields.integer_at("timestamp", &format!("{path}timestamp"))?.unwrap_or_default();
+    let step = fields.integer_at("step", &format!("{path}step"))?.unwrap_or_default();
+    Ok((key, value, timestamp, step))
+}
+
+fn check_metric(key: &str, value: f64, timestamp: i64, path: &str) -> TrackingResult<()> {
+    protocol::key_name(key, &format!("{path}name"))?;
+    protocol::timestamp(timestamp, key, value, &format!("{path}timestamp"))
+}
+
+/// Logs a value of a metric.
+#[utoipa::path(post, path = "/runs/log-metric", operation_id = "mlflowLogMetric", tag = "mlflow",
+    request_body = LogMetric, responses((status = 200, body = Empty), MlflowErrors))]
+async fn log_metric(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.run_id()?;
+    let (key, value, timestamp, step) = demand_metric(&fields, "")?;
+    check_metric(&key, value, timestamp, "")?;
+    let mut write = Write::new(caller.scope, run);
+    write.metrics.push((key, Point::new(value, timestamp, step)));
+    service::write(&state, write).await?;
+    Ok(Empty {})
+}
+
+/// Logs a parameter. The same value again is fine, another one is refused.
+#[utoipa::path(post, path = "/runs/log-parameter", operation_id = "mlflowLogParam", tag = "mlflow",
+    request_body = RunPair, responses((status = 200, body = Empty), MlflowErrors))]
+async fn log_param(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.run_id()?;
+    let key = fields.required("key")?;
+    let value = protocol::truncated(fields.text("value")?.unwrap_or_default(), MAX_PARAM_VALUE);
+    protocol::param_key(&key, "key")?;
+    protocol::user_text(&value, "value")?;
+    let mut write = Write::new(caller.scope, run);
+    write.params.push((key, value));
+    service::write(&state, write).await?;
+    Ok(Empty {})
+}
+
+/// Sets a tag of a run.
+#[utoipa::path(post, path = "/runs/set-tag", operation_id = "mlflowSetTag", tag = "mlflow",
+    request_body = RunPair, responses((status = 200, body = Empty), MlflowErrors))]
+async fn set_tag(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.run_id()?;
+    let key = fields.required("key")?;
+    let value = protocol::truncated(fields.text("value")?.unwrap_or_default(), MAX_TAG_VALUE);
+    protocol::tag_key(&key, "key")?;
+    protocol::user_text(&value, "value")?;
+    let mut write = Write::new(caller.scope, run);
+    write.tags.push((key, value));
+    service::write(&state, write).await?;
+    Ok(Empty {})
+}
+
+/// Takes a tag off a run.
+#[utoipa::path(post, path = "/runs/delete-tag", operation_id = "mlflowDeleteTag", tag = "mlflow",
+    request_body = RunPair, responses((status = 200, body = Empty), MlflowErrors))]
+async fn delete_tag(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.required("run_id")?;
+    service::delete_tag(&state, &caller, &run, &fields.required("key")?).await?;
+    Ok(Empty {})
+}
+
+/// Logs many values, parameters and tags at once: all of them or none.
+#[utoipa::path(post, path = "/runs/log-batch", operation_id = "mlflowLogBatch", tag = "mlflow",
+    request_body = LogBatch, responses((status = 200, body = Empty), MlflowErrors))]
+async fn log_batch(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.required("run_id")?;
+    let metrics: Vec<_> = fields
+        .objects("metrics")?
+        .iter()
+        .enumerate()
+        .map(|(i, metric)| demand_metric(metric, &format!("metrics[{i}].")))
+        .collect::<TrackingResult<_>>()?;
+    let params = pairs(&fields, "params")?;
+    let tags = pairs(&fields, "tags")?;
+    protocol::resource_id(&run, "run_id")?;
+    for (i, (key, value, timestamp, _)) in metrics.iter().enumerate() {
+        check_metric(key, *value, *timestamp, &format!("metrics[{i}]."))?;
+    }
+    for (i, (key, value)) in params.iter().enumerate() {
+        protocol::param_key(key, &format!("params[{i}].key"))?;
+        protocol::user_text(value, &format!("params[{i}].value"))?;
+    }
+    for (i, (key, value)) in tags.iter().enumerate() {
+        protocol::tag_key(key, &format!("tags[{i}].key"))?;
+        protocol::user_text(value, &format!("tags[{i}].value"))?;
+    }
+    check_limits(metrics.len(), params.len(), tags.len())?;
+    let mut seen = HashSet::with_capacity(params.len());
+    let repeated: Vec<String> = params.iter().filter(|(key, _)| !seen.insert(key)).map(|(key, _)| repr_str(key)).collect();
+    if !repeated.is_empty() {
+        return Err(TrackingError::invalid(format!(
+            "Duplicate parameter keys have been submitted: [{}]. Please ensure the request contains only one param value \
+             per param key.",
+            repeated.join(", ")
+        )));
+    }
+    let mut write = Write::new(caller.scope, run);
+    write.batch = true;
+    write.metrics =
+        metrics.into_iter().map(|(key, value, at, step)| (key, Point::new(value, at, step))).collect();
+    write.params = params.into_iter().map(|(k, v)| (k, protocol::truncated(v, MAX_PARAM_VALUE))).collect();
+    write.tags = tags.into_iter().map(|(k, v)| (k, protocol::truncated(v, MAX_TAG_VALUE))).collect();
+    service::write(&state, write).await?;
+    Ok(Empty {})
+}
+
+fn pairs(fields: &Fields, name: &str) -> TrackingResult<Vec<(String, String)>> {
+    fields
+        .objects(name)?
+        .iter()
+        .enumerate()
+        .map(|(i, pair)| {
+            let key = pair.required_at("key", &format!("{name}[{i}].key"))?;
+            Ok((key, pair.text("value")?.unwrap_or_default()))
+        })
+        .collect()
+}
+
+fn check_limits(metrics: usize, params: usize, tags: usize) -> TrackingResult<()> {
+    let limits = [
+        ("metrics", metrics, 1_000),
+        ("params", params, 100),
+        ("tags", tags, 100),
+        ("metrics, params, and tags", metrics + params + tags, 1_000),
+    ];
+    for (what, count, limit) in limits {
+        if count > limit {
+            return Err(TrackingError::invalid(format!(
+                "A batch logging request can contain at most {limit} {what}. Got {count} {what}. Please split up {what} \
+                 across multiple requests and try again."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Notes a model of an older client.
+#[utoipa::path(post, path = "/runs/log-model", operation_id = "mlflowLogModel", tag = "mlflow",
+    request_body = LogModel, responses((status = 200, body = Empty), MlflowErrors))]
+async fn log_model(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.required("run_id")?;
+    service::log_model(&state, &caller, &run, &fields.required("model_json")?).await?;
+    Ok(Empty {})
+}
+
+/// Notes models that came out of a run.
+#[utoipa::path(post, path = "/runs/outputs", operation_id = "mlflowLogOutputs", tag = "mlflow",
+    request_body = LogOutputs, responses((status = 200, body = Empty), MlflowErrors))]
+async fn log_outputs(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    let run = fields.required("run_id")?;
+    fields.demand("models")?;
+    let models: Vec<(String, i64)> = fields
+        .objects("models")?
+        .iter()
+        .map(|m| Ok((m.text("model_id")?.unwrap_or_default(), m.integer("step")?.unwrap_or_default())))
+        .collect::<TrackingResult<_>>()?;
+    for (model, _) in &models {
+        protocol::user_text(model, "model_id")?;
+    }
+    service::log_outputs(&state, &caller, &run, &models).await?;
+    Ok(Empty {})
+}
