@@ -32,3 +32,6 @@ pub fn router() -> OpenApiRouter<TrackingState> {
 fn mlflow() -> OpenApiRouter<TrackingState> {
     experiments::router().merge(runs::router()).merge(metrics::router())
 }
+
+#[cfg(test)]
+mod tests;
