@@ -1,0 +1,21 @@
+//! Artifacts: the files of runs and logged models. A project has one tree of names; each name points at an immutable
+//! blob. An upload is a new blob and then one row, so a reader sees the old file or the new one, never a mixture,
+//! and an upload that breaks off leaves nothing.
+
+mod http_files;
+mod http_mlflow;
+mod http_native;
+mod http_proxy;
+pub mod jobs;
+pub mod model;
+pub mod path;
+mod service;
+pub mod store;
+pub mod system;
+
+pub use http_mlflow::{root_router, router};
+pub use http_native::native_router;
+pub use http_proxy::proxy_router;
+pub use jobs::CollectGarbage;
+pub use model::{Artifact, Entry};
+pub use service::{Artifacts, blob_error};
