@@ -6,10 +6,10 @@ import { cx } from './cx';
 /** What an empty place says: what belongs here, and how it gets here. */
 export function Empty({ icon, title, children, actions }: { icon?: ReactNode; title: string; children?: ReactNode; actions?: ReactNode }) {
   return (
-    <div className="mx-auto flex max-w-xl flex-col items-center gap-2 px-6 py-14 text-center">
+    <div className="mx-auto flex w-full max-w-xl flex-col items-center gap-2 px-6 py-14 text-center">
       {icon ? <div className="mb-1 flex size-10 items-center justify-center rounded-lg bg-hover text-muted [&>svg]:size-5">{icon}</div> : null}
       <h2 className="text-base font-semibold">{title}</h2>
-      {children ? <div className="w-full text-muted">{children}</div> : null}
+      {children ? <div className="w-full min-w-0 text-muted">{children}</div> : null}
       {actions ? <div className="mt-3 flex flex-wrap justify-center gap-2">{actions}</div> : null}
     </div>
   );

@@ -6,7 +6,7 @@ export function Table({ label, children, className }: { label: string; children:
   return (
     // A table may be wider than a phone: it scrolls by itself, with the keyboard too.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
       <table className={cx('w-full border-collapse text-left', className)}>{children}</table>
     </div>
   );

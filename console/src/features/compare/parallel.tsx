@@ -80,7 +80,8 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
         </label>
         <span className="text-xs text-faint">Drag along an axis to keep only the runs that pass there; press a line to open its run.</span>
       </div>
-      <div className="min-h-0 flex-1 overflow-auto p-4">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, with the keyboard too */}
+      <div className="min-h-0 flex-1 overflow-auto p-4" tabIndex={0} role="region" aria-label="Plot">
         {dims.length < 2 ? (
           <Empty title="Choose at least two axes">Axes are parameters and metrics. The runs may not differ in enough of them yet.</Empty>
         ) : (

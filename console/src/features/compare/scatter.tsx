@@ -66,7 +66,8 @@ export default function ScatterTab({ runs, all, axes, search, patch, colours }: 
           {points.length < runs.length ? `${runs.length - points.length} of ${runs.length} runs have no finite value here. ` : ''}Press a point to open its run.
         </span>
       </div>
-      <div className="min-h-0 flex-1 overflow-auto p-4">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, with the keyboard too */}
+      <div className="min-h-0 flex-1 overflow-auto p-4" tabIndex={0} role="region" aria-label="Plot">
         <EChart
           option={plot}
           height={440}
