@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{BlobId, ProjectScope, TypedId as _};
-use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list};
+use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
 use uuid::Uuid;
 
 use super::model::{Artifact, Entry};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use rhiza_kernel::{BlobId, Env, TypedId as _};
-use rhiza_store::{Blobs, Conflict, Db, FromQueryResult, Value, binds, in_list};
+use rhiza_store::{Blobs, Conflict, Db, FromQueryResult, Value, binds, in_list, sea_orm};
 use serde::Serialize;
 use uuid::Uuid;
 

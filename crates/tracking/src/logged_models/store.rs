@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rhiza_kernel::ProjectScope;
-use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list};
+use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
 
 use super::model::{self, LoggedModel, MetricPoint, Status};
 use super::service::not_found;

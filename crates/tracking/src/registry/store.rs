@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rhiza_kernel::ProjectScope;
-use rhiza_store::{Conflict, FromQueryResult, Tx, Value, binds, in_list};
+use rhiza_store::{Conflict, FromQueryResult, Tx, Value, binds, in_list, sea_orm};
 
 use super::model::{Alias, ModelVersion, RegisteredModel, Stage, Tag};
 use crate::error::{TrackingError, TrackingResult};
