@@ -143,4 +143,23 @@ rhiza_testkit::db_tests! {
         assert_eq!(found(&state, &us, "metrics.acc != 0.1", &["attributes.run_name ASC"]).await, ["b", "c", "d"]);
         assert_eq!(found(&state, &us, "status = 'RUNNING' AND start_time >= 1", &["run_name DESC"]).await.len(), 5);
     }
+
+    async fn a_dataset_that_went_in_is_found_again(db: TestDb) {
+        let (state, us) = (open(&db), caller(db.tenant()));
+        let id = run(&state, &us, "r").await;
+        let part = |text: &str| Some(text.to_owned());
+        let dataset = crate::runs::store::NewDataset {
+            parts: [part("iris"), part("d1"), part("local"), part("{}"), None, None],
+            tags: vec![("mlflow.data.context".into(), "train".into())],
+        };
+        for _ in 0..2 {
+            runs::log_inputs(&state, &us, &id, std::slice::from_ref(&dataset), &[]).await.unwrap();
+        }
+        let answer = json(&runs::get(&state, &us, &id).await.unwrap());
+        let inputs = answer["run"]["inputs"]["dataset_inputs"].as_array().unwrap();
+        assert_eq!(inputs.len(), 1);
+        assert_eq!(inputs[0]["tags"][0]["value"], "train");
+        assert_eq!(inputs[0]["dataset"]["name"], "iris");
+        assert_eq!(found(&state, &us, "dataset.name = 'iris' AND dataset.context != 'eval'", &[]).await, ["r"]);
+    }
 }

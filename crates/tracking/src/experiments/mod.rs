@@ -1,6 +1,6 @@
 //! Experiments: the folders of runs. Each project has one that its clients know as "0".
 
-mod http;
+pub mod http;
 pub(crate) mod ids;
 pub(crate) mod service;
 pub(crate) mod store;

@@ -5,7 +5,7 @@
 //! million points is some dozen rows. All of it happens in the transaction of the write that caused it.
 
 pub(crate) mod history;
-mod http;
+pub mod http;
 pub mod model;
 pub(crate) mod service;
 pub(crate) mod store;

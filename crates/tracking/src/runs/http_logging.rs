@@ -27,6 +27,7 @@ pub(super) fn router() -> OpenApiRouter<TrackingState> {
         .routes(routes!(log_batch))
         .routes(routes!(log_model))
         .routes(routes!(log_outputs))
+        .routes(routes!(log_inputs))
 }
 
 /// A value of a metric.
@@ -315,5 +316,57 @@ async fn log_outputs(
         protocol::user_text(model, "model_id")?;
     }
     service::log_outputs(&state, &caller, &run, &models).await?;
+    Ok(Empty {})
+}
+
+/// Notes datasets and models that went into a run.
+#[utoipa::path(post, path = "/runs/log-inputs", operation_id = "mlflowLogInputs", tag = "mlflow",
+    request_body = serde_json::Value, responses((status = 200, body = Empty), MlflowErrors))]
+async fn log_inputs(
+    State(state): State<TrackingState>,
+    CanWriteExperiments(caller): CanWriteExperiments,
+    Request(fields): Request,
+) -> TrackingResult<Empty> {
+    const LIMITS: [(&str, usize); 6] = [
+        ("name", 500),
+        ("digest", 36),
+        ("source_type", usize::MAX),
+        ("source", 65_535),
+        ("schema", 1_048_575),
+        ("profile", 16_777_215),
+    ];
+    let run = fields.required("run_id")?;
+    protocol::resource_id(&run, "run_id")?;
+    let mut datasets: Vec<super::store::NewDataset> = Vec::new();
+    for input in fields.objects("datasets")? {
+        let dataset = input.object("dataset")?.unwrap_or_else(Fields::none);
+        let mut parts: [Option<String>; 6] = Default::default();
+        for (part, (name, limit)) in parts.iter_mut().zip(LIMITS) {
+            let text = dataset.text(name)?;
+            protocol::length(name, limit, text.as_deref().unwrap_or_default())?;
+            protocol::user_text(text.as_deref().unwrap_or_default(), name)?;
+            *part = text;
+        }
+        let tags = input.pairs("tags")?;
+        for (key, value) in &tags {
+            protocol::length("key", 255, key)?;
+            protocol::length("value", 500, value)?;
+            protocol::user_text(key, "key")?;
+            protocol::user_text(value, "value")?;
+        }
+        let new = super::store::NewDataset { parts, tags };
+        if !datasets.iter().any(|d| d.parts[..2] == new.parts[..2]) {
+            datasets.push(new);
+        }
+    }
+    let models: Vec<(String, i64)> = fields
+        .objects("models")?
+        .iter()
+        .map(|m| Ok((m.text("model_id")?.unwrap_or_default(), 0)))
+        .collect::<TrackingResult<_>>()?;
+    for (model, _) in &models {
+        protocol::user_text(model, "model_id")?;
+    }
+    service::log_inputs(&state, &caller, &run, &datasets, &models).await?;
     Ok(Empty {})
 }

@@ -1,7 +1,7 @@
 //! Runs: their life, parameters and tags, the batches that fill them, what went in and came out, and search.
 
-mod http;
-mod http_logging;
+pub mod http;
+pub mod http_logging;
 pub(crate) mod ingest;
 pub mod model;
 pub(crate) mod service;

@@ -183,6 +183,30 @@ pub(crate) async fn log_outputs(
     Ok(())
 }
 
+/// Notes the datasets and models that went into a run.
+pub(crate) async fn log_inputs(
+    state: &TrackingState,
+    caller: &Caller,
+    run_id: &str,
+    datasets: &[store::NewDataset],
+    models: &[(String, i64)],
+) -> TrackingResult<()> {
+    let tx = state.db.write(&caller.scope.org_scope()).await?;
+    let head = store::require_run(&tx, &caller.scope, run_id).await?.active()?;
+    for (position, dataset) in (0_i64..).zip(datasets) {
+        let tags: Vec<_> = dataset
+            .tags
+            .iter()
+            .map(|(key, value)| protocol::KeyValue { key: key.clone(), value: value.clone() })
+            .collect();
+        let json = serde_json::to_string(&tags).map_err(|e| TrackingError::Internal(e.to_string()))?;
+        store::add_dataset(&tx, &caller.scope, &head, dataset, &json, position).await?;
+    }
+    store::add_models(&tx, &caller.scope, head.id, models, false).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Adds a model of an older client to the run's history of models, which is a tag.
 pub(crate) async fn log_model(
     state: &TrackingState,

@@ -243,3 +243,55 @@ pub(crate) async fn add_models(
     tx.insert_many("run_models", &["run_pk", "org_id", "is_output", "model_id", "step"], rows, Conflict::Fail).await?;
     Ok(())
 }
+
+/// A dataset as a run saw it: name, digest, source type, source, schema and profile, and the tags of this use.
+#[derive(Debug)]
+pub(crate) struct NewDataset {
+    pub(crate) parts: [Option<String>; 6],
+    pub(crate) tags: Vec<(String, String)>,
+}
+
+/// Notes that a dataset went into a run. A dataset that the experiment knows keeps its first description, and a
+/// second use in the same run changes nothing.
+pub(crate) async fn add_dataset(
+    tx: &Tx,
+    scope: &ProjectScope,
+    run: &RunHead,
+    dataset: &NewDataset,
+    tags: &str,
+    position: i64,
+) -> Result<(), StoreError> {
+    let [name, digest, source_type, source, schema, profile] = dataset.parts.clone();
+    let (name, digest) = (name.unwrap_or_default(), digest.unwrap_or_default());
+    let (experiment, org) = (run.experiment_id, scope.org.uuid());
+    tx.execute(
+        "INSERT INTO datasets (org_id, experiment_id, name, digest, source_type, source, schema_json, profile) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        binds![
+            org,
+            experiment,
+            name.as_str(),
+            digest.as_str(),
+            source_type.unwrap_or_default(),
+            source.unwrap_or_default(),
+            schema,
+            profile
+        ],
+    )
+    .await?;
+    let pk: i64 = tx
+        .fetch_scalar(
+            "SELECT id FROM datasets WHERE experiment_id = $1 AND name = $2 AND digest = $3",
+            binds![experiment, name, digest],
+        )
+        .await?
+        .ok_or(StoreError::RowNotFound)?;
+    let context = dataset.tags.iter().find(|(key, _)| key == "mlflow.data.context").map(|(_, value)| value.clone());
+    tx.execute(
+        "INSERT INTO run_datasets (run_pk, dataset_pk, org_id, position, tags, context) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        binds![run.id, pk, org, position, tags, context],
+    )
+    .await?;
+    Ok(())
+}
