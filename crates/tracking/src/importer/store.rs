@@ -1,7 +1,7 @@
 //! The rows an import writes that nothing else writes in this way, and the notes of what was imported already.
 
 use rhiza_kernel::ProjectScope;
-use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, binds};
+use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, binds, sea_orm};
 
 use super::model::{Dataset, Experiment};
 use crate::protocol::KeyValue;
