@@ -8,7 +8,6 @@ mod installation;
 mod router;
 mod serve;
 mod settings;
-mod wiring;
 
 use std::process::ExitCode;
 

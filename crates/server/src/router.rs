@@ -13,7 +13,7 @@ use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
 use rhiza_platform::jobs::{self, JobsState, Worker, WorkerOptions};
 use rhiza_platform::runtime::Tasks;
-use rhiza_tracking::{TrackingParts, TrackingState};
+use rhiza_tracking::TrackingState;
 use rhiza_web::{ErrorShape, Origin, OriginPolicy, TrustedProxies, WebConfig};
 use url::Url;
 use utoipa::openapi::OpenApi;
@@ -22,7 +22,6 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::Failure;
 use crate::http_console;
 use crate::installation::Installation;
-use crate::wiring::ProjectWorkspaces;
 
 /// Everything a process runs.
 pub(crate) struct Application {
@@ -32,6 +31,8 @@ pub(crate) struct Application {
     pub(crate) document: OpenApi,
     /// Works on jobs once it is run.
     pub(crate) worker: Worker,
+    /// Writes what tracking clients log once it is run.
+    pub(crate) ingest: rhiza_tracking::Worker,
     /// Readiness, to be ended before the process stops.
     pub(crate) health: Health,
     /// Writes down uses of keys and refused sign-ins once it is run.
@@ -57,11 +58,7 @@ impl Application {
         let hub = Hub::new();
         let origins = origins(config)?;
         let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
-        let _tracking = TrackingState::new(TrackingParts {
-            db: db.clone(),
-            env: env.clone(),
-            workspaces: Arc::new(ProjectWorkspaces(identity.clone())),
-        });
+        let (tracking, ingest) = TrackingState::new(db.clone(), env.clone());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
         let jobs = JobsState { db: db.clone(), env: env.clone(), hub: hub.clone(), tasks: tasks.clone() };
@@ -70,6 +67,7 @@ impl Application {
             OpenApiRouter::new().nest("/api/v1", rhiza_identity::router().with_state(identity.clone())),
             audit::router().with_state(AuditState { db: db.clone() }),
             jobs::router().with_state(jobs),
+            rhiza_tracking::router().with_state(tracking),
         ])
         .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
         let router = router.fallback(http_console::fallback);
@@ -80,7 +78,7 @@ impl Application {
         let worker = Worker::new(db.clone(), env.clone(), hub, options)
             .register(Arc::new(idempotency::Purge(db.clone())))
             .schedule(idempotency::PURGE_SCHEDULE);
-        Ok(Self { router, document, worker, health, identity })
+        Ok(Self { router, document, worker, ingest, health, identity })
     }
 }
 

@@ -7,3 +7,6 @@ mod writer;
 
 pub use model::{Entry, FormatError, Header, read};
 pub use service::{Imported, load};
+
+#[cfg(test)]
+mod tests;
