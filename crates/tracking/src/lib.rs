@@ -1,12 +1,19 @@
 //! Experiment tracking and the model registry, speaking MLflow's protocol so exactly that its clients cannot tell.
 //!
 //! Each folder is one part of it: `experiments`, `runs` (with parameters, tags, batches and search), `metrics`
-//! (series, segments, histories). `protocol` holds MLflow's manners, `search` its filter grammar.
+//! (series, segments, histories), `logged_models`, `registry`, `artifacts`. `protocol` holds MLflow's manners,
+//! `search` its filter grammar.
 
+pub mod artifacts;
 pub mod error;
+pub mod example;
 pub mod experiments;
+pub mod importer;
+pub mod journal;
+pub mod logged_models;
 pub mod metrics;
 pub mod protocol;
+pub mod registry;
 pub mod runs;
 pub mod search;
 mod state;
@@ -20,17 +27,40 @@ pub use state::{TrackingParts, TrackingState, Worker};
 /// The schema of tracking and registry.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     slice: "tracking",
-    migrations: &[Migration { version: 1, name: "init", sql: include_str!("migrations/0001_init.sql") }],
+    migrations: &[
+        Migration { version: 1, name: "init", sql: include_str!("migrations/0001_init.sql") },
+        Migration {
+            version: 2,
+            name: "models and artifacts",
+            sql: include_str!("migrations/0002_models_and_artifacts.sql"),
+        },
+    ],
 };
 
-/// MLflow's routes with full paths: each under `/ajax-api` and again under `/api`.
+/// All routes with their full paths. MLflow's are served under `/ajax-api` and again under `/api`.
 pub fn router() -> OpenApiRouter<TrackingState> {
     protocol::twins(mlflow, &[("/ajax-api/2.0/mlflow", ""), ("/api/2.0/mlflow", "Client")])
         .nest("/ajax-api/2.0/mlflow", metrics::ajax_router())
+        .merge(protocol::twins(
+            artifacts::proxy_router,
+            &[("/ajax-api/2.0/mlflow-artifacts", ""), ("/api/2.0/mlflow-artifacts", "Client")],
+        ))
+        .merge(artifacts::root_router())
+        .nest("/api/v1/tracking", native())
 }
 
 fn mlflow() -> OpenApiRouter<TrackingState> {
-    experiments::router().merge(runs::router()).merge(metrics::router())
+    experiments::router()
+        .merge(runs::router())
+        .merge(metrics::router())
+        .merge(logged_models::http::router())
+        .merge(registry::http::router())
+        .merge(artifacts::router())
+}
+
+/// Routes of our own, for the console.
+fn native() -> OpenApiRouter<TrackingState> {
+    artifacts::native_router().merge(example::router())
 }
 
 #[cfg(test)]

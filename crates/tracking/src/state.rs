@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rhiza_kernel::Env;
-use rhiza_store::Db;
+use rhiza_store::{Blobs, Db};
 
 use crate::experiments::ids::Ids;
 use crate::runs::ingest::{self, Ingest};
@@ -18,6 +18,8 @@ pub struct TrackingParts {
     pub db: Db,
     /// Time and randomness.
     pub env: Env,
+    /// Where the bytes of artifacts are.
+    pub blobs: Blobs,
     pub(crate) ids: Ids,
     pub(crate) ingest: Ingest,
 }
@@ -35,10 +37,10 @@ impl Worker {
 impl TrackingState {
     /// The state, and the task that must run beside it.
     #[must_use]
-    pub fn new(db: Db, env: Env) -> (Self, Worker) {
+    pub fn new(db: Db, env: Env, blobs: Blobs) -> (Self, Worker) {
         let (ingest, worker) = Ingest::new(db.clone());
         let ids = Ids::new(db.clone(), env.clone());
-        (Self(Arc::new(TrackingParts { db, env, ids, ingest })), Worker(worker))
+        (Self(Arc::new(TrackingParts { db, env, blobs, ids, ingest })), Worker(worker))
     }
 }
 

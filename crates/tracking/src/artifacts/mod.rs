@@ -3,9 +3,9 @@
 //! and an upload that breaks off leaves nothing.
 
 mod http_files;
-mod http_mlflow;
-mod http_native;
-mod http_proxy;
+pub mod http_mlflow;
+pub mod http_native;
+pub mod http_proxy;
 pub mod jobs;
 pub mod model;
 pub mod path;

@@ -4,10 +4,11 @@
 pub mod http;
 pub mod model;
 mod page;
-pub mod search;
+mod search;
 mod service;
 pub mod store;
-mod wire;
+mod store_search;
+pub mod wire;
 
 pub use model::{LoggedModel, MetricPoint, Status};
 pub use service::{LoggedModels, ModelDraft, not_found};

@@ -222,7 +222,12 @@ impl ErrorShape for MlflowShape {
             ErrorCode::Unavailable => Code::TemporarilyUnavailable,
             ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
         };
-        response(error.status(), code, error.detail().to_owned())
+        // MLflow has no 422; a status that was given on purpose (405, 413) stays.
+        let status = match code {
+            Code::InvalidParameterValue => StatusCode::BAD_REQUEST,
+            _ => error.status(),
+        };
+        response(status, code, error.detail().to_owned())
     }
 }
 

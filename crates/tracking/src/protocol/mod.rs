@@ -2,7 +2,7 @@
 //! Nothing here knows an endpoint; every folder of the slice builds its endpoints from these pieces.
 
 mod fields;
-mod http;
+pub mod http;
 mod number;
 mod python;
 mod token;

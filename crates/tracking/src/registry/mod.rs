@@ -4,13 +4,14 @@
 pub mod http;
 mod http_versions;
 pub mod model;
-pub mod search;
+mod search;
 mod service;
 mod versions;
 pub mod source;
 pub mod store;
+mod store_search;
 pub mod uri;
-mod wire;
+pub mod wire;
 
 pub use model::{Alias, ModelVersion, RegisteredModel, Stage, Tag};
 pub use service::Registry;

@@ -12,6 +12,7 @@ use super::ingest::Write;
 use super::service;
 use crate::TrackingState;
 use crate::error::{TrackingError, TrackingResult};
+use crate::logged_models::store::ModelMetric;
 use crate::metrics::Point;
 use crate::protocol::{self, CanWriteExperiments, Empty, Fields, KeyValue, MlflowErrors, Request, repr_str};
 
@@ -44,6 +45,12 @@ pub struct LogMetric {
     pub timestamp: i64,
     /// At which step.
     pub step: Option<i64>,
+    /// The logged model it was measured on.
+    pub model_id: Option<String>,
+    /// The dataset it was measured with.
+    pub dataset_name: Option<String>,
+    /// That dataset's digest.
+    pub dataset_digest: Option<String>,
 }
 
 /// A parameter or tag of a run.
@@ -70,6 +77,12 @@ pub struct BatchMetric {
     pub timestamp: i64,
     /// At which step.
     pub step: Option<i64>,
+    /// The logged model it was measured on.
+    pub model_id: Option<String>,
+    /// The dataset it was measured with.
+    pub dataset_name: Option<String>,
+    /// That dataset's digest.
+    pub dataset_digest: Option<String>,
 }
 
 /// Many values at once.
@@ -132,6 +145,26 @@ fn demand_metric(fields: &Fields, path: &str) -> TrackingResult<(String, f64, i6
     Ok((key, value, timestamp, step))
 }
 
+/// The same metric as one of the logged model that `fields` name, if they do.
+fn of_model(fields: &Fields, metric: &(String, f64, i64, i64)) -> TrackingResult<Option<ModelMetric>> {
+    let Some(model_id) = fields.text("model_id")?.filter(|id| !id.is_empty()) else { return Ok(None) };
+    let (key, value, timestamp, step) = metric;
+    let text = |name: &str| -> TrackingResult<Option<String>> {
+        let text = fields.text(name)?.filter(|t| !t.is_empty());
+        if let Some(text) = &text {
+            protocol::user_text(text, name)?;
+        }
+        Ok(text)
+    };
+    Ok(Some(ModelMetric {
+        model_id,
+        key: key.clone(),
+        point: Point::new(*value, *timestamp, *step),
+        dataset_name: text("dataset_name")?,
+        dataset_digest: text("dataset_digest")?,
+    }))
+}
+
 fn check_metric(key: &str, value: f64, timestamp: i64, path: &str) -> TrackingResult<()> {
     protocol::key_name(key, &format!("{path}name"))?;
     protocol::timestamp(timestamp, key, value, &format!("{path}timestamp"))
@@ -146,9 +179,12 @@ async fn log_metric(
     Request(fields): Request,
 ) -> TrackingResult<Empty> {
     let run = fields.run_id()?;
-    let (key, value, timestamp, step) = demand_metric(&fields, "")?;
+    let metric = demand_metric(&fields, "")?;
+    let of_model = of_model(&fields, &metric)?;
+    let (key, value, timestamp, step) = metric;
     check_metric(&key, value, timestamp, "")?;
     let mut write = Write::new(caller.scope, run);
+    write.models.extend(of_model);
     write.metrics.push((key, Point::new(value, timestamp, step)));
     service::write(&state, write).await?;
     Ok(Empty {})
@@ -214,12 +250,14 @@ async fn log_batch(
     Request(fields): Request,
 ) -> TrackingResult<Empty> {
     let run = fields.required("run_id")?;
-    let metrics: Vec<_> = fields
-        .objects("metrics")?
-        .iter()
-        .enumerate()
-        .map(|(i, metric)| demand_metric(metric, &format!("metrics[{i}].")))
-        .collect::<TrackingResult<_>>()?;
+    let objects = fields.objects("metrics")?;
+    let mut metrics = Vec::with_capacity(objects.len());
+    let mut models = Vec::new();
+    for (i, object) in objects.iter().enumerate() {
+        let metric = demand_metric(object, &format!("metrics[{i}]."))?;
+        models.extend(of_model(object, &metric)?);
+        metrics.push(metric);
+    }
     let params = pairs(&fields, "params")?;
     let tags = pairs(&fields, "tags")?;
     protocol::resource_id(&run, "run_id")?;
@@ -246,6 +284,7 @@ async fn log_batch(
     }
     let mut write = Write::new(caller.scope, run);
     write.batch = true;
+    write.models = models;
     write.metrics =
         metrics.into_iter().map(|(key, value, at, step)| (key, Point::new(value, at, step))).collect();
     write.params = params.into_iter().map(|(k, v)| (k, protocol::truncated(v, MAX_PARAM_VALUE))).collect();

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::model::NAME_TAG;
 use super::store::{self, RunHead};
 use crate::error::{Code, TrackingError, TrackingResult};
+use crate::logged_models::store::{ModelMetric, check_metrics, record_metrics};
 use crate::metrics::store::{self as metrics, Latest, LogEntry, LogSize};
 use crate::metrics::{Point, model};
 use crate::protocol::repr_str;
@@ -34,6 +35,8 @@ pub(crate) struct Write {
     pub(crate) metrics: Vec<(String, Point)>,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) tags: Vec<(String, String)>,
+    /// Those of the metrics that were measured on logged models.
+    pub(crate) models: Vec<ModelMetric>,
     /// Whether it is a batch: MLflow words its refusals differently.
     pub(crate) batch: bool,
 }
@@ -46,6 +49,7 @@ impl Write {
             metrics: Vec::new(),
             params: Vec::new(),
             tags: Vec::new(),
+            models: Vec::new(),
             batch: false,
         }
     }
@@ -199,13 +203,23 @@ impl<'a> Plan<'a> {
         let stored = if wanted.is_empty() { HashMap::new() } else { store::params(tx, scope, &wanted).await? };
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
-            results.push(match self.judge(write, &heads, &stored) {
-                Ok(head) => {
-                    self.add(write, head, &stored);
-                    Ok(())
+            let head = match self.judge(write, &heads, &stored) {
+                Ok(head) => head,
+                Err(error) => {
+                    results.push(Err(error));
+                    continue;
                 }
-                Err(error) => Err(error),
-            });
+            };
+            match log_to_models(tx, write).await {
+                Ok(()) => self.add(write, head, &stored),
+                // The transaction is unharmed: only this write is left out.
+                Err(refused @ TrackingError::Refused { .. }) => {
+                    results.push(Err(refused));
+                    continue;
+                }
+                Err(broken) => return Err(broken),
+            }
+            results.push(Ok(()));
         }
         Ok(results)
     }
@@ -277,6 +291,15 @@ impl<'a> Plan<'a> {
         }
         Ok(write_points(tx, scope, self.points).await?)
     }
+}
+
+/// Metrics of logged models are written as they are judged, so that the next write of the group is judged on them.
+async fn log_to_models(tx: &Tx, write: &Write) -> TrackingResult<()> {
+    if write.models.is_empty() {
+        return Ok(());
+    }
+    check_metrics(tx, &write.scope, &write.run_id, &write.models).await?;
+    record_metrics(tx, &write.scope, &write.run_id, &write.models).await
 }
 
 async fn write_points(

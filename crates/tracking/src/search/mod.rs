@@ -6,6 +6,8 @@
 pub mod experiments;
 pub mod grammar;
 pub(crate) mod lexer;
+pub mod logged_models;
+pub mod models;
 pub mod runs;
 pub(crate) mod sql;
 
