@@ -8,6 +8,7 @@ mod installation;
 mod router;
 mod serve;
 mod settings;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,9 @@ use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
 use rhiza_platform::jobs::{self, JobsState, Worker, WorkerOptions};
 use rhiza_platform::runtime::Tasks;
-use rhiza_tracking::TrackingState;
+use rhiza_tracking::artifacts::CollectGarbage;
+use rhiza_tracking::maintenance::{self, PurgeDeleted};
+use rhiza_tracking::{TrackingState, workspaces};
 use rhiza_web::{ErrorShape, Origin, OriginPolicy, TrustedProxies, WebConfig};
 use url::Url;
 use utoipa::openapi::OpenApi;
@@ -22,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::Failure;
 use crate::http_console;
 use crate::installation::Installation;
+use crate::wiring;
 
 /// Everything a process runs.
 pub(crate) struct Application {
@@ -68,6 +71,7 @@ impl Application {
             audit::router().with_state(AuditState { db: db.clone() }),
             jobs::router().with_state(jobs),
             rhiza_tracking::router().with_state(tracking),
+            workspaces::router().with_state(wiring::workspaces(&identity, blobs.can_presign())),
         ])
         .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
         let router = router.fallback(http_console::fallback);
@@ -77,7 +81,11 @@ impl Application {
         let options = WorkerOptions { concurrency: config.jobs.concurrency, ..WorkerOptions::default() };
         let worker = Worker::new(db.clone(), env.clone(), hub, options)
             .register(Arc::new(idempotency::Purge(db.clone())))
-            .schedule(idempotency::PURGE_SCHEDULE);
+            .schedule(idempotency::PURGE_SCHEDULE)
+            .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
+            .schedule(maintenance::PURGE_SCHEDULE)
+            .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
+            .schedule(maintenance::COLLECT_SCHEDULE);
         Ok(Self { router, document, worker, ingest, health, identity })
     }
 }
@@ -93,6 +101,16 @@ fn origins(config: &Config) -> Result<Vec<Origin>, Failure> {
     all.iter()
         .map(|origin| origin.parse().map_err(|e| Failure::usage(format!("{origin} is not an origin: {e}"))))
         .collect()
+}
+
+const HOUR: u64 = 3600;
+
+fn deleted_grace(config: &Config) -> Duration {
+    Duration::from_secs(24 * HOUR * u64::from(config.tracking.deleted_grace_days))
+}
+
+fn blob_grace(config: &Config) -> Duration {
+    Duration::from_secs(HOUR * u64::from(config.tracking.blob_grace_hours))
 }
 
 fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOptions, Failure> {

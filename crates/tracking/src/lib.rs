@@ -5,18 +5,21 @@
 //! `search` its filter grammar.
 
 pub mod artifacts;
+pub mod datasets;
 pub mod error;
 pub mod example;
 pub mod experiments;
 pub mod importer;
 pub mod journal;
 pub mod logged_models;
+pub mod maintenance;
 pub mod metrics;
 pub mod protocol;
 pub mod registry;
 pub mod runs;
 pub mod search;
 mod state;
+pub mod workspaces;
 
 use rhiza_store::{Migration, MigrationSet};
 use utoipa_axum::router::OpenApiRouter;
@@ -56,6 +59,7 @@ fn mlflow() -> OpenApiRouter<TrackingState> {
         .merge(logged_models::http::router())
         .merge(registry::http::router())
         .merge(artifacts::router())
+        .merge(datasets::router())
 }
 
 /// Routes of our own, for the console.

@@ -12,8 +12,10 @@ use crate::runs::service::{self as runs, Draft};
 use crate::search::View;
 use crate::{TrackingError, TrackingState, experiments, metrics, search};
 
-fn open(db: &TestDb) -> TrackingState {
-    let (state, worker) = TrackingState::new(db.db.clone(), db.env.clone());
+async fn open(db: &TestDb) -> TrackingState {
+    let options = rhiza_store::BlobOptions::Local(db.folder.path().join("blobs"));
+    let blobs = rhiza_store::Blobs::open(&options).await.expect("blobs");
+    let (state, worker) = TrackingState::new(db.db.clone(), db.env.clone(), blobs);
     #[expect(clippy::disallowed_methods, reason = "the test's runtime ends with the test")]
     tokio::spawn(worker.run());
     state
@@ -67,7 +69,7 @@ rhiza_testkit::db_tests! {
     migrations = &[crate::MIGRATIONS];
 
     async fn a_project_has_a_default_experiment_called_0(db: TestDb) {
-        let (state, us) = (open(&db), caller(db.tenant()));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         let default = experiments::service::get(&state, &us, "0").await.unwrap();
         assert_eq!((default.experiment_id.as_str(), default.name.as_str()), ("0", "Default"));
         let id = experiments::service::create(&state, &us, "other", None, &[]).await.unwrap();
@@ -81,7 +83,7 @@ rhiza_testkit::db_tests! {
     }
 
     async fn a_long_history_comes_back_sorted_and_in_pages(db: TestDb) {
-        let (state, us) = (open(&db), caller(db.tenant()));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         let id = run(&state, &us, "r").await;
         let points: Vec<Point> = (0..70_000_i64).map(|i| Point::new(i as f64, 1_000 + i, i)).collect();
         log(&state, &us, &id, "loss", &points).await;
@@ -99,7 +101,7 @@ rhiza_testkit::db_tests! {
     }
 
     async fn a_refused_write_leaves_nothing(db: TestDb) {
-        let (state, us) = (open(&db), caller(db.tenant()));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         let id = run(&state, &us, "r").await;
         let mut first = Write::new(us.scope, id.clone());
         first.params.push(("p".into(), "1".into()));
@@ -123,7 +125,7 @@ rhiza_testkit::db_tests! {
     }
 
     async fn searches_filter_and_order(db: TestDb) {
-        let (state, us) = (open(&db), caller(db.tenant()));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         for (name, value) in [("a", 0.1), ("b", 0.9), ("c", f64::NAN), ("d", f64::INFINITY)] {
             let id = run(&state, &us, name).await;
             log(&state, &us, &id, "acc", &[Point::new(value, 1, 1)]).await;
@@ -145,7 +147,7 @@ rhiza_testkit::db_tests! {
     }
 
     async fn a_dataset_that_went_in_is_found_again(db: TestDb) {
-        let (state, us) = (open(&db), caller(db.tenant()));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         let id = run(&state, &us, "r").await;
         let part = |text: &str| Some(text.to_owned());
         let dataset = crate::runs::store::NewDataset {

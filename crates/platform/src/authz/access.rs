@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{FieldError, OrgScope, Permission, ProjectScope, Role};
+use rhiza_kernel::{ErrorCode, FieldError, OrgScope, Permission, ProjectScope, Role};
 use rhiza_web::{ApiError, ApiResult};
 
 use super::credentials::ProjectHeader;
 use super::model::{Actor, Caller, Principal, ProjectChoice};
+use super::workspace::workspace_fault;
 
 /// Permission to act in one project.
 #[derive(Debug, Clone)]
@@ -41,11 +42,10 @@ impl Access {
         let (scope, project) = match &principal.project {
             ProjectChoice::Selected { id, slug } => (ProjectScope::new(principal.org, *id), slug.clone()),
             ProjectChoice::Unknown(requested) => {
-                let detail = match requested.by {
-                    ProjectHeader::Mlflow => format!("Workspace '{}' not found", requested.name),
-                    _ => format!("There is no project {:?} here.", requested.name),
-                };
-                return Err(ApiError::not_found(detail));
+                return Err(match requested.by {
+                    ProjectHeader::Mlflow => no_workspace(&requested.name),
+                    _ => ApiError::not_found(format!("There is no project {:?} here.", requested.name)),
+                });
             }
             ProjectChoice::None => {
                 let detail = "must name a project: this credential is not bound to one";
@@ -109,6 +109,14 @@ impl OrgAccess {
     }
 }
 
+/// In MLflow's words, because its client reads them.
+fn no_workspace(name: &str) -> ApiError {
+    match workspace_fault(name) {
+        Some(fault) => ApiError::new(ErrorCode::InvalidArgument, fault),
+        None => ApiError::not_found(format!("Workspace '{name}' not found")).with_reason("RESOURCE_DOES_NOT_EXIST"),
+    }
+}
+
 fn system_principal(scope: OrgScope, project: ProjectChoice) -> Principal {
     Principal { org: scope.org, actor: Actor::System, role: Role::Owner, scopes: None, project }
 }
@@ -123,5 +131,5 @@ fn require(principal: &Principal, permission: Permission) -> ApiResult<()> {
     } else {
         format!("The role {} does not include {permission}.", principal.role)
     };
-    Err(ApiError::new(rhiza_kernel::ErrorCode::PermissionDenied, detail))
+    Err(ApiError::new(ErrorCode::PermissionDenied, detail))
 }

@@ -10,6 +10,7 @@ mod credentials;
 mod http;
 mod model;
 mod public;
+mod workspace;
 
 pub use access::{Access, OrgAccess};
 pub use credentials::{Credentials, Presented, ProjectHeader, RequestedProject, SESSION_COOKIE};
@@ -17,3 +18,4 @@ pub(crate) use http::principal_of;
 pub use http::{Allowed, AllowedOrg, protect};
 pub use model::{Actor, AuthError, Authenticator, Caller, Need, Principal, ProjectChoice, need};
 pub use public::{PUBLIC_ROUTES, is_public};
+pub use workspace::workspace_fault;

@@ -10,6 +10,9 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("GET", "/readyz"),
     ("GET", "/health"),
     ("GET", "/version"),
+    // What the server offers: MLflow's client asks before it has chosen a workspace. The answer tells nothing about tenants.
+    ("GET", "/api/3.0/mlflow/server-info"),
+    ("GET", "/ajax-api/3.0/mlflow/server-info"),
     // Getting in. Each of these checks its own secret: the set-up token, the password.
     ("GET", "/api/v1/setup"),
     ("POST", "/api/v1/setup"),
