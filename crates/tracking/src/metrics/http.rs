@@ -129,14 +129,14 @@ async fn sample(
         (None, None) => None,
         (Some(start), Some(end)) if start > end => {
             return Err(TrackingError::invalid(format!(
-                "end_step must be greater than start_step. Found start_step={start} and end_step={end}.{TAIL}"
+                "end_step must be greater than start_step. Found start_step={start} and end_step={end}."
             )));
         }
         (Some(start), Some(end)) => Some((start, end)),
         _ => {
-            return Err(TrackingError::invalid(format!(
-                "If either start step or end step are specified, both must be specified.{TAIL}"
-            )));
+            return Err(TrackingError::invalid(
+                "If either start step or end step are specified, both must be specified.",
+            ));
         }
     };
     let buckets = usize::try_from(buckets).unwrap_or(1);

@@ -138,5 +138,6 @@ CREATE TABLE run_models (
   model_id {text} NOT NULL,
   step BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX run_models_once ON run_models (run_pk, is_output, model_id);
 CREATE INDEX run_models_run ON run_models (run_pk, is_output, id);
 CREATE INDEX run_models_model ON run_models (model_id);

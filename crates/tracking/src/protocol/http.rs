@@ -222,9 +222,9 @@ impl ErrorShape for MlflowShape {
             ErrorCode::Unavailable => Code::TemporarilyUnavailable,
             ErrorCode::DeadlineExceeded => Code::DeadlineExceeded,
         };
-        // MLflow has no 422; a status that was given on purpose (405, 413) stays.
+        // MLflow has no 422; a status that was given on purpose (405, 413, 416) stays.
         let status = match code {
-            Code::InvalidParameterValue => StatusCode::BAD_REQUEST,
+            Code::InvalidParameterValue if error.status() == StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
             _ => error.status(),
         };
         response(status, code, error.detail().to_owned())

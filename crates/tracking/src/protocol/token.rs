@@ -1,7 +1,7 @@
 //! Page tokens: MLflow's `{"offset": n}` in base64, with its exact complaints about bad ones.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::python;
@@ -21,7 +21,6 @@ pub fn decode(token: Option<&str>) -> TrackingResult<u64> {
     let Some(token) = token.filter(|t| !t.is_empty()) else { return Ok(0) };
     let bytes = STANDARD
         .decode(token)
-        .or_else(|_| STANDARD_NO_PAD.decode(token))
         .map_err(|_| TrackingError::invalid("Invalid page token, could not base64-decode"))?;
     let parsed: Value = serde_json::from_slice(&bytes).map_err(|_| {
         TrackingError::invalid(format!("Invalid page token, decoded value=b{}", python::repr_str(&lossy(&bytes))))

@@ -178,7 +178,13 @@ pub(crate) async fn log_outputs(
 ) -> TrackingResult<()> {
     let tx = state.db.write(&caller.scope.org_scope()).await?;
     let head = store::require_run(&tx, &caller.scope, run_id).await?.active()?;
-    store::add_models(&tx, &caller.scope, head.id, models, true).await?;
+    store::add_models(&tx, &caller.scope, head.id, models, true).await.map_err(|error| {
+        if error.is_unique() {
+            let message = format!("A model can be an output of the run {run_id} only once.");
+            return TrackingError::new(crate::Code::BadRequest, message);
+        }
+        error.into()
+    })?;
     tx.commit().await?;
     Ok(())
 }
@@ -252,10 +258,7 @@ pub(crate) async fn search(
     let ids = state.ids.of(&caller.scope).await?;
     let mut rows = Vec::with_capacity(experiments.len());
     for text in experiments {
-        rows.push(match protocol::python_int(text) {
-            Some(number) => ids.row(i64::try_from(number).unwrap_or(-1)),
-            None => return Err(protocol::experiment_id(text).err().unwrap_or_else(|| TrackingError::invalid(""))),
-        });
+        rows.push(ids.parse(text)?);
     }
     rows.sort_unstable();
     rows.dedup();

@@ -240,7 +240,9 @@ pub(crate) async fn add_models(
 ) -> Result<(), StoreError> {
     let org = scope.org.uuid();
     let rows = models.iter().map(|(model, step)| binds![id, org, output, model.as_str(), *step]).collect();
-    tx.insert_many("run_models", &["run_pk", "org_id", "is_output", "model_id", "step"], rows, Conflict::Fail).await?;
+    // A model comes out of a run once; that it goes in twice says nothing new.
+    let conflict = if output { Conflict::Fail } else { Conflict::Ignore };
+    tx.insert_many("run_models", &["run_pk", "org_id", "is_output", "model_id", "step"], rows, conflict).await?;
     Ok(())
 }
 

@@ -137,6 +137,9 @@ async fn fetch(
     if let Some(deleted) = search.view.deleted() {
         wheres.push(format!("r.deleted = {}", binds.add(deleted)));
     }
+    if let Some(newest) = search.newest {
+        wheres.push(format!("r.id <= {}", binds.add(newest)));
+    }
     let mut order = Vec::with_capacity(search.order.len() + 2);
     for (i, (key, rises)) in search.order.iter().enumerate() {
         order_by(i, key, *rises, lead, &list, &mut binds, &mut joins, &mut wheres, &mut order);
@@ -168,6 +171,52 @@ async fn fetch(
         order.join(", ")
     );
     Ok(tx.fetch_all::<Id>(&sql, binds.into_values()).await?.into_iter().map(|row| row.id).collect())
+}
+
+/// How many runs a search finds, and the newest row among them.
+#[derive(Debug, FromQueryResult)]
+pub(crate) struct Extent {
+    pub(crate) runs: i64,
+    pub(crate) newest: Option<i64>,
+}
+
+/// Counts what the search finds, in whatever order.
+pub(crate) async fn extent(
+    tx: &Tx,
+    scope: &ProjectScope,
+    experiments: &[i64],
+    search: &Search,
+) -> Result<Extent, StoreError> {
+    if experiments.is_empty() {
+        return Ok(Extent { runs: 0, newest: None });
+    }
+    let mut binds = Binds::new(tx.dialect());
+    let list = binds.list(experiments.iter().copied());
+    let mut wheres = vec![
+        format!("r.experiment_id IN ({list})"),
+        format!("r.project_id = {}", binds.add(scope.project.uuid())),
+        format!("r.org_id = {}", binds.add(scope.org.uuid())),
+    ];
+    if let Some(deleted) = search.view.deleted() {
+        wheres.push(format!("r.deleted = {}", binds.add(deleted)));
+    }
+    // A metric's index leads to few runs faster than all runs lead to their metrics.
+    let mut led = leading(search).is_some();
+    for term in &search.terms {
+        wheres.push(match term {
+            Term::Metric(key, test, value) if led && *test != NumberTest::IsNot => {
+                led = false;
+                metric_in(key, *test, *value, &list, &mut binds)
+            }
+            term => condition(term, &mut binds),
+        });
+    }
+    let location = if needs_location(search) { " JOIN experiments e ON e.id = r.experiment_id" } else { "" };
+    let sql = format!(
+        "SELECT COUNT(*) AS runs, MAX(r.id) AS newest FROM runs r{location} WHERE {}",
+        wheres.join(" AND ")
+    );
+    tx.fetch_one(&sql, binds.into_values()).await
 }
 
 fn needs_location(search: &Search) -> bool {

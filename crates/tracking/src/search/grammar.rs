@@ -49,6 +49,13 @@ pub struct Clause {
     pub offsets: [usize; 3],
 }
 
+/// The most conditions of a filter: each becomes a condition of a statement, and databases bound those.
+const MAX_CLAUSES: usize = 500;
+/// The most texts of a list.
+const MAX_LIST: usize = 10_000;
+/// How many stray pieces a message names.
+const MAX_STRAYS: usize = 50;
+
 /// The pointer of faults in a filter.
 pub const FILTER: &str = "/filter";
 
@@ -90,6 +97,7 @@ pub fn clauses(filter: &str, stray: Stray) -> TrackingResult<Vec<Clause>> {
     if let Some(first) = strays.first() {
         let pieces: Vec<String> = strays
             .iter()
+            .take(MAX_STRAYS)
             .map(|t| if stray == Stray::Quoted { format!("'{}'", t.text) } else { t.text.clone() })
             .collect();
         return Err(TrackingError::invalid(format!("Invalid clause(s) in filter string: {}", pieces.join(", ")))
@@ -101,6 +109,10 @@ pub fn clauses(filter: &str, stray: Stray) -> TrackingResult<Vec<Clause>> {
             bad.0.identifier
         ))
         .at(FILTER, bad.0.offsets[0]));
+    }
+    if let Some((first_too_many, _)) = clauses.get(MAX_CLAUSES) {
+        let message = format!("A filter may hold at most {MAX_CLAUSES} conditions.");
+        return Err(TrackingError::invalid(message).at(FILTER, first_too_many.offsets[0]));
     }
     Ok(clauses.into_iter().map(|(clause, _)| clause).collect())
 }
@@ -229,6 +241,9 @@ fn list(written: &str) -> Result<Vec<String>, String> {
             }
             _ => return Err(ill()),
         }
+    }
+    if texts.len() > MAX_LIST {
+        return Err(format!("{WHILE} found more than {MAX_LIST} texts."));
     }
     if strange {
         let comma = if shown.len() == 1 { "," } else { "" };

@@ -48,15 +48,20 @@ const KEYWORDS: &[&str] = &[
     "when", "where", "with",
 ];
 
+/// How many characters quotes and parentheses may look ahead in one filter. Real filters need little more than their
+/// own length; ten thousand opening parentheses would need the square of it.
+const LOOK_AHEAD: usize = 2_000_000;
+
 struct Lexer<'a> {
     chars: &'a [char],
     at: usize,
+    fuel: usize,
 }
 
 /// Splits a filter into tokens, blanks left out.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
-    let mut lexer = Lexer { chars: &chars, at: 0 };
+    let mut lexer = Lexer { chars: &chars, at: 0, fuel: LOOK_AHEAD };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.next() {
         tokens.push(token);
@@ -108,6 +113,10 @@ impl Lexer<'_> {
         for escapes in [true, false] {
             let mut i = self.at + 1;
             while let Some(c) = self.chars.get(i) {
+                if self.fuel == 0 {
+                    return false;
+                }
+                self.fuel -= 1;
                 let next_is_quote = self.chars.get(i + 1) == Some(&quote);
                 if escapes && next_is_quote && (*c == '\\' || *c == quote) {
                     i += 2;
@@ -124,21 +133,26 @@ impl Lexer<'_> {
 
     /// Takes everything up to the parenthesis that closes this one.
     fn list(&mut self) -> bool {
-        let mut probe = Lexer { chars: self.chars, at: self.at + 1 };
+        let start = self.at;
+        self.at += 1;
         let mut depth = 1;
-        while let Some(c) = probe.peek(0) {
+        while let Some(c) = self.peek(0) {
+            if self.fuel == 0 {
+                break;
+            }
+            self.fuel -= 1;
             match c {
-                '\'' | '"' if probe.quoted(c) => continue,
+                '\'' | '"' if self.quoted(c) => continue,
                 '(' => depth += 1,
                 ')' => depth -= 1,
                 _ => {}
             }
-            probe.at += 1;
+            self.at += 1;
             if depth == 0 {
-                self.at = probe.at;
                 return true;
             }
         }
+        self.at = start;
         false
     }
 

@@ -74,6 +74,8 @@ pub struct Search {
     pub order: Vec<(Key, bool)>,
     /// Which stage of life.
     pub view: View,
+    /// Only runs up to this row: what comes later does not shift the pages of a list that is being read.
+    pub newest: Option<i64>,
 }
 
 const ENTITIES: &str = "['metric', 'parameter', 'tag', 'attribute', 'dataset']";
@@ -279,7 +281,7 @@ pub fn parse(filter: &str, order_by: &[String], view: View) -> TrackingResult<Se
     let order = order(order_by)?;
     let terms =
         read.into_iter().map(|(clause, entity, key, value)| term(clause, entity, key, value)).collect::<Result<_, _>>()?;
-    Ok(Search { terms, order, view })
+    Ok(Search { terms, order, view, newest: None })
 }
 
 fn order(items: &[String]) -> TrackingResult<Vec<(Key, bool)>> {
