@@ -5,6 +5,7 @@
 //! `search` its filter grammar.
 
 pub mod artifacts;
+pub mod console;
 pub mod datasets;
 pub mod error;
 pub mod example;
@@ -37,6 +38,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             name: "models and artifacts",
             sql: include_str!("migrations/0002_models_and_artifacts.sql"),
         },
+        Migration { version: 3, name: "console", sql: include_str!("migrations/0003_console.sql") },
     ],
 };
 
@@ -64,7 +66,7 @@ fn mlflow() -> OpenApiRouter<TrackingState> {
 
 /// Routes of our own, for the console.
 fn native() -> OpenApiRouter<TrackingState> {
-    artifacts::native_router().merge(example::router())
+    artifacts::native_router().merge(example::router()).merge(console::router())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rhiza_kernel::Env;
 use rhiza_store::{Blobs, Db};
+use tokio_util::sync::CancellationToken;
 
 use crate::experiments::ids::Ids;
 use crate::runs::ingest::{self, Ingest};
@@ -13,6 +14,7 @@ use crate::runs::ingest::{self, Ingest};
 pub struct TrackingState(Arc<TrackingParts>);
 
 /// The parts of a [`TrackingState`].
+#[derive(Clone)]
 pub struct TrackingParts {
     /// The database.
     pub db: Db,
@@ -22,6 +24,8 @@ pub struct TrackingParts {
     pub blobs: Blobs,
     pub(crate) ids: Ids,
     pub(crate) ingest: Ingest,
+    /// Ends answers that have no end of their own.
+    pub(crate) streams: CancellationToken,
 }
 
 /// The task that writes what clients log. Without it nothing is logged.
@@ -40,7 +44,16 @@ impl TrackingState {
     pub fn new(db: Db, env: Env, blobs: Blobs) -> (Self, Worker) {
         let (ingest, worker) = Ingest::new(db.clone());
         let ids = Ids::new(db.clone(), env.clone());
-        (Self(Arc::new(TrackingParts { db, env, blobs, ids, ingest })), Worker(worker))
+        let streams = CancellationToken::new();
+        (Self(Arc::new(TrackingParts { db, env, blobs, ids, ingest, streams })), Worker(worker))
+    }
+
+    /// The same state, whose event streams end when `shutdown` is cancelled.
+    #[must_use]
+    pub fn with_shutdown(self, shutdown: CancellationToken) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        parts.streams = shutdown;
+        Self(Arc::new(parts))
     }
 }
 
