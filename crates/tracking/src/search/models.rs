@@ -224,6 +224,21 @@ fn parse(
         let value = value(of, clause, tag, &key)?;
         read.push(Read { clause, tag, key, value });
     }
+    // MLflow judges operators before the order of versions, but after the order of models.
+    let (keys, mut terms) = if of == Of::Versions {
+        let terms = read.into_iter().map(term).collect::<TrackingResult<Vec<_>>>()?;
+        (order_keys(order_by, order)?, terms)
+    } else {
+        (order_keys(order_by, order)?, read.into_iter().map(term).collect::<TrackingResult<Vec<_>>>()?)
+    };
+    let prompts = takes_prompts(&mut terms);
+    Ok(Search { terms, prompts, order: keys })
+}
+
+fn order_keys(
+    order_by: &[String],
+    order: impl Fn(&str) -> Result<Key, String>,
+) -> TrackingResult<Vec<(Key, bool)>> {
     let mut keys: Vec<(Key, bool)> = Vec::with_capacity(order_by.len());
     for (i, item) in order_by.iter().enumerate() {
         let pointer = format!("/order_by/{i}");
@@ -236,9 +251,7 @@ fn parse(
         }
         keys.push((key, rises));
     }
-    let mut terms = read.into_iter().map(term).collect::<TrackingResult<Vec<_>>>()?;
-    let prompts = takes_prompts(&mut terms);
-    Ok(Search { terms, prompts, order: keys })
+    Ok(keys)
 }
 
 /// Parses a filter and an order of registered models.
