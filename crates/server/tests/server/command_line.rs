@@ -14,7 +14,14 @@ fn the_first_owner_is_made_once() {
         assert!(owner[field].as_str().unwrap().starts_with(prefix), "{owner}");
     }
     let (code, _, error) = run(&[
-        "admin", "init", "--email", "eve@example.org", "--organization", "Evil", "--password-stdin", "--data-dir",
+        "admin",
+        "init",
+        "--email",
+        "eve@example.org",
+        "--organization",
+        "Evil",
+        "--password-stdin",
+        "--data-dir",
         folder.path().to_str().unwrap(),
     ]);
     assert_ne!(code, 0, "{error}");
@@ -25,8 +32,11 @@ fn wrong_usage_exits_with_two() {
     assert_eq!(run(&["serve", "--no-such-flag"]).0, 2);
     let (code, _, error) = run(&["config", "check", "--database-url", "mysql://x"]);
     assert_eq!(code, 2);
-    assert!(error.contains("database.url must begin with sqlite:// or postgres://")
-        || error.contains("the database address must begin with sqlite:// or postgres://"), "{error}");
+    assert!(
+        error.contains("database.url must begin with sqlite:// or postgres://")
+            || error.contains("the database address must begin with sqlite:// or postgres://"),
+        "{error}"
+    );
     assert_eq!(run(&["config", "check", "--config", "/no/such/file"]).0, 2);
 }
 

@@ -22,8 +22,7 @@ fn a_server_stops_cleanly_and_starts_again_on_what_it_left() {
 fn a_second_server_on_the_same_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _server = Server::start(folder.path(), &[]);
-    let (code, _, error) =
-        run(&["serve", "--data-dir", folder.path().to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let (code, _, error) = run(&["serve", "--data-dir", folder.path().to_str().unwrap(), "--listen", "127.0.0.1:0"]);
     assert_eq!(code, 1);
     assert!(error.contains("another Rhiza is using"), "{error}");
 }

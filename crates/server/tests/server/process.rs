@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -34,11 +35,12 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
 /// Makes the first owner and returns what the command printed.
 pub(crate) fn init(folder: &Path, database: Option<&str>) -> Value {
     let folder = folder.to_str().unwrap();
-    let mut arguments = vec!["admin", "init", "--email", "ada@example.org", "--organization", "Acme", "--password-stdin"];
+    let mut arguments =
+        vec!["admin", "init", "--email", "ada@example.org", "--organization", "Acme", "--password-stdin"];
     arguments.extend(["--data-dir", folder]);
     arguments.extend(database.iter().flat_map(|url| ["--database-url", url]));
     let mut child = rhiza(&arguments).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"correct horse battery staple\n").unwrap();
+    child.stdin.take().unwrap().write_all(b"a rather long passphrase 9\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -78,35 +80,53 @@ impl Server {
     }
 
     fn try_ready(&self) -> Option<u16> {
-        block(async { Some(reqwest_get(&format!("{}/readyz", self.url), None).await.ok()?.0) })
+        let ask = async { Some(CLIENT.get(format!("{}/readyz", self.url)).send().await.ok()?.status().as_u16()) };
+        RUNTIME.block_on(ask)
+    }
+
+    /// Calls with a key, or with the cookie of a session as a browser would.
+    pub(crate) fn ask(&self, method: &str, path: &str, key: Option<&str>, payload: &Payload) -> Reply {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = CLIENT.request(method, format!("{}{path}", self.url));
+        request = match key {
+            Some(cookie) if cookie.starts_with("__Host-") => {
+                request.header("cookie", cookie).header("origin", &self.url)
+            }
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        request = match payload {
+            Payload::None => request,
+            Payload::Json(value) => request.json(value),
+            Payload::Bytes(bytes) => request.header("content-type", "application/octet-stream").body(bytes.clone()),
+        };
+        RUNTIME.block_on(async {
+            let mut response = request.send().await.unwrap();
+            let kind = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+            let kind = kind.to_owned();
+            let status = response.status().as_u16();
+            // An event stream never ends; its first event is all that a call is about.
+            let body = if kind.starts_with("text/event-stream") {
+                let first = tokio::time::timeout(Duration::from_secs(10), response.chunk()).await;
+                first.expect("an event within ten seconds").unwrap().unwrap_or_default().to_vec()
+            } else {
+                response.bytes().await.unwrap().to_vec()
+            };
+            Reply { status, kind, body: String::from_utf8_lossy(&body).into_owned() }
+        })
     }
 
     /// Calls with a key: status and body.
     pub(crate) fn get(&self, path: &str, key: Option<&str>) -> (u16, String) {
-        block(async { reqwest_get(&format!("{}{path}", self.url), key).await.unwrap() })
+        let reply = self.ask("GET", path, key, &Payload::None);
+        (reply.status, reply.body)
     }
 
-    /// Calls with a key and a JSON body: status and body.
-    pub(crate) fn send(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> (u16, String) {
-        block(async {
-            let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-            let mut request = client().request(method, format!("{}{path}", self.url));
-            if let Some(key) = key {
-                request = request.bearer_auth(key);
-            }
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            let response = request.send().await.unwrap();
-            (response.status().as_u16(), response.text().await.unwrap())
-        })
-    }
-
-    /// Calls with a key and a JSON body, and reads the JSON answer, which must be a success.
-    pub(crate) fn call(&self, method: &str, path: &str, key: &str, body: Value) -> Value {
-        let (status, text) = self.send(method, path, Some(key), Some(&body));
-        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or(Value::Null)
+    /// Calls with a key and perhaps a body, and reads the JSON answer, which must be a success.
+    pub(crate) fn call(&self, method: &str, path: &str, key: &str, payload: &Payload) -> Value {
+        let reply = self.ask(method, path, Some(key), payload);
+        assert!((200..300).contains(&reply.status), "{method} {path} {payload:?}: {} {}", reply.status, reply.body);
+        serde_json::from_str(&reply.body).unwrap_or(Value::Null)
     }
 
     /// Asks the server to stop and tells its exit code and how long it took.
@@ -126,23 +146,22 @@ impl Drop for Server {
     }
 }
 
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+/// What a request carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Payload {
+    None,
+    Json(Value),
+    Bytes(Vec<u8>),
 }
 
-async fn reqwest_get(url: &str, key: Option<&str>) -> Result<(u16, String), reqwest::Error> {
-    let mut request = client().get(url);
-    if let Some(key) = key {
-        request = request.bearer_auth(key);
-    }
-    let response = request.send().await?;
-    let status = response.status().as_u16();
-    // An event stream never ends; the head is all that such a call is about.
-    let streams = response.headers().get("content-type").is_some_and(|t| t == "text/event-stream");
-    let body = if streams { String::new() } else { response.text().await? };
-    Ok((status, body))
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) kind: String,
+    pub(crate) body: String,
 }
 
-fn block<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| reqwest::Client::builder().no_proxy().build().unwrap());

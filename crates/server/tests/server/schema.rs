@@ -3,7 +3,7 @@
 use rhiza_store::TableInfo;
 use rhiza_testkit::{Engine, start};
 
-const ALL: &[rhiza_store::MigrationSet] =
+pub(crate) const ALL: &[rhiza_store::MigrationSet] =
     &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS];
 
 /// What an engine's type stands for, where the two have different words for it.

@@ -1,0 +1,327 @@
+//! Two organisations on one server, and one of everything that can be made.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rhiza_identity::KeyText;
+use rhiza_kernel::{Env, KeyId, OrgId, ProjectId, ProjectScope, UserId};
+use rhiza_platform::authz::SESSION_COOKIE;
+use rhiza_platform::jobs::{self, NewJob};
+use rhiza_store::{Db, DbUrl, Tx, Value as Bind, binds};
+use rhiza_testkit::Engine;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::process::{Payload, Server, init};
+use crate::schema::ALL;
+
+/// The words with which `init` makes the first owner.
+pub(crate) const FIRST_EMAIL: &str = "ada@example.org";
+
+/// A server and who may call it.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) document: Value,
+    /// The key of the first organisation's owner.
+    pub(crate) first: String,
+    /// The key of someone in the first organisation who may only look.
+    pub(crate) viewer: String,
+    /// The key of the second organisation's owner.
+    pub(crate) second: String,
+    /// A key of the first organisation whose time is over.
+    pub(crate) expired: String,
+    first_scope: ProjectScope,
+    second_scope: ProjectScope,
+    db: Db,
+    env: Env,
+    runtime: tokio::runtime::Handle,
+}
+
+/// Builds a world on a fresh database and lets `body` live in it.
+pub(crate) fn on(engine: Engine, body: impl FnOnce(World) + Send) {
+    rhiza_testkit::start(engine, ALL, |test| async move {
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::scope(|threads| {
+            threads
+                .spawn(|| body(World::build(&test, runtime)))
+                .join()
+                .unwrap_or_else(|e| std::panic::resume_unwind(e));
+        });
+    });
+}
+
+/// The address of a test database as the command line takes it.
+pub(crate) fn address(url: &DbUrl) -> String {
+    match url {
+        DbUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
+        DbUrl::Postgres(url) => url.clone(),
+    }
+}
+
+impl World {
+    fn build(test: &rhiza_testkit::TestDb, runtime: tokio::runtime::Handle) -> Self {
+        let folder = test.folder.path().join("data");
+        let url = address(&test.url);
+        let owner = init(&folder, Some(&url));
+        let id = |field: &str| owner[field].as_str().unwrap().to_owned();
+        let (org, project): (OrgId, ProjectId) =
+            (id("organization_id").parse().unwrap(), id("project_id").parse().unwrap());
+        let env = rhiza_platform::runtime::system_env();
+        let (db, first_scope) = (test.db.clone(), ProjectScope::new(org, project));
+        let (second_scope, viewer, second, expired) = runtime.block_on(async {
+            let tx = db.system_write().await.unwrap();
+            let other = ProjectScope::new(env.new_id(), env.new_id());
+            organization(&tx, &env, &other).await;
+            let second = member(&tx, &env, &other, "eve@example.net", "owner").await;
+            let viewer = member(&tx, &env, &first_scope, "vic@example.org", "viewer").await;
+            let expired = member(&tx, &env, &first_scope, "eli@example.org", "owner").await;
+            let past = env.now() - std::time::Duration::from_secs(60);
+            let ended = KeyText::parse(&expired).unwrap().hash().0.to_vec();
+            let sql = "UPDATE api_keys SET expires_at = $1 WHERE secret_hash = $2";
+            assert_eq!(tx.execute(sql, binds![past, ended]).await.unwrap(), 1);
+            tx.commit().await.unwrap();
+            (other, viewer, second, expired)
+        });
+        let server = Server::start(&folder, &["--database-url", &url]);
+        let document = serde_json::from_str(&server.get("/api/openapi.json", None).1).unwrap();
+        let first = id("api_key");
+        Self { server, document, first, viewer, second, expired, first_scope, second_scope, db, env, runtime }
+    }
+
+    /// Makes one of everything in the organisation of `key`. Every name is new and can be recognised.
+    pub(crate) fn things(&self, key: &str) -> Things {
+        let call = |method: &str, path: &str, body: Value| self.server.call(method, path, key, &Payload::Json(body));
+        let post = |path: &str, body: Value| call("POST", &format!("/api/2.0/mlflow/{path}"), body);
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
+        let mark = unique("mark");
+        let name = |what: &str| format!("{what}-{mark}");
+
+        let new_experiment = |name: &str| {
+            let tags = json!([{"key": "colour", "value": format!("colour of {name}")}]);
+            text(&post("experiments/create", json!({"name": name, "tags": tags}))["experiment_id"])
+        };
+        let experiment = new_experiment(&name("experiment"));
+        let deleted_experiment = new_experiment(&name("deleted"));
+        post("experiments/delete", json!({"experiment_id": deleted_experiment}));
+        let new_run = |name: &str| {
+            let body = json!({"experiment_id": experiment, "run_name": name, "user_id": "someone", "start_time": 1_700_000_000_000_i64});
+            post("runs/create", body)["run"]["info"].clone()
+        };
+        let info = new_run(&name("run"));
+        let run = text(&info["run_id"]);
+        let deleted_run = text(&new_run(&name("gone"))["run_id"]);
+        post("runs/delete", json!({"run_id": deleted_run}));
+        post(
+            "runs/log-batch",
+            json!({"run_id": run,
+            "metrics": [{"key": "loss", "value": 0.5, "timestamp": 1_700_000_000_001_i64, "step": 1}],
+            "params": [{"key": "depth", "value": name("depth")}],
+            "tags": [{"key": "colour", "value": name("tag")}]}),
+        );
+        let dataset =
+            json!({"name": name("dataset"), "digest": "d1", "source_type": "local", "source": name("source")});
+        post(
+            "runs/log-inputs",
+            json!({"run_id": run,
+            "datasets": [{"dataset": dataset, "tags": [{"key": "mlflow.data.context", "value": "training"}]}]}),
+        );
+
+        let model = post(
+            "logged-models",
+            json!({"experiment_id": experiment, "name": name("logged"), "source_run_id": run,
+            "params": [{"key": "width", "value": name("width")}], "tags": [{"key": "colour", "value": name("hue")}]}),
+        );
+        let model = model["model"]["info"].clone();
+        let model_id = text(&model["model_id"]);
+        call(
+            "PATCH",
+            &format!("/api/2.0/mlflow/logged-models/{model_id}"),
+            json!({"model_id": model_id, "status": "LOGGED_MODEL_READY"}),
+        );
+        post("runs/outputs", json!({"run_id": run, "models": [{"model_id": model_id, "step": 1}]}));
+
+        let place = |uri: &Value| {
+            let uri = text(uri);
+            uri.strip_prefix("mlflow-artifacts:/").unwrap_or_else(|| panic!("{uri}")).trim_start_matches('/').to_owned()
+        };
+        let (folder, model_folder) = (place(&info["artifact_uri"]), place(&model["artifact_uri"]));
+        for folder in [&folder, &model_folder, &format!("{folder}/model")] {
+            let path = format!("/api/2.0/mlflow-artifacts/artifacts/{folder}/note.txt");
+            self.server.call("PUT", &path, key, &Payload::Bytes(name("note").into_bytes()));
+        }
+
+        let registered = name("registered");
+        post(
+            "registered-models/create",
+            json!({"name": registered, "description": name("description"),
+            "tags": [{"key": "colour", "value": name("shade")}]}),
+        );
+        let source = format!("{}/model", text(&info["artifact_uri"]));
+        let version = json!({"name": registered, "source": source, "run_id": run,
+            "tags": [{"key": "colour", "value": name("tint")}]});
+        let version = text(&post("model-versions/create", version)["model_version"]["version"]);
+        post("registered-models/alias", json!({"name": registered, "alias": "champion", "version": version}));
+        post(
+            "model-versions/create",
+            json!({"name": registered, "source": format!("models:/{model_id}"), "model_id": model_id}),
+        );
+
+        let slug = name("project");
+        let project = text(&call("POST", "/api/v1/projects", json!({"name": slug, "slug": slug}))["id"]);
+        let made = call("POST", "/api/v1/keys", json!({"name": name("key")}));
+        Things {
+            names: vec![name("experiment"), name("run")],
+            source,
+            experiment,
+            deleted_experiment,
+            run,
+            deleted_run,
+            model: model_id,
+            folder,
+            model_folder,
+            registered,
+            version,
+            slug,
+            project,
+            key: text(&made["key"]["id"]),
+            session: self.sign_in(key).0,
+            job: self.job(key),
+            mark,
+        }
+    }
+
+    /// The cookie of a session of the person behind `key`.
+    pub(crate) fn cookie(&self, key: &str) -> String {
+        format!("{SESSION_COOKIE}={}", self.sign_in(key).1)
+    }
+
+    /// A session of the person behind `key`, as signing in would leave it: its id and its token.
+    fn sign_in(&self, key: &str) -> (String, String) {
+        let id: rhiza_kernel::SessionId = self.env.new_id();
+        let (db, env) = (self.db.clone(), self.env.clone());
+        let me = self.server.call("GET", "/api/v1/me", key, &Payload::None);
+        let user: UserId = me["user"]["id"].as_str().unwrap().parse().unwrap();
+        let scope = self.scope(key);
+        let token = unique(&"t".repeat(39));
+        let hash = Sha256::digest(token.as_bytes()).to_vec();
+        self.runtime.block_on(async {
+            let (now, later) = (env.now(), env.now() + std::time::Duration::from_secs(3600));
+            let tx = db.write(&scope.org_scope()).await.unwrap();
+            let row = binds![id.uuid(), scope.org.uuid(), user.uuid(), hash, now, later];
+            tx.execute(
+                "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at, expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $5, $6, $6)",
+                row,
+            )
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+        });
+        (id.to_string(), token)
+    }
+
+    /// A job that nobody works on.
+    fn job(&self, key: &str) -> String {
+        let (db, env, scope) = (self.db.clone(), self.env.clone(), self.scope(key));
+        self.runtime.block_on(async {
+            let tx = db.write(&scope.org_scope()).await.unwrap();
+            let later = env.now() + std::time::Duration::from_secs(3600);
+            let job = NewJob::new("tests.nothing", json!({})).scope(scope).run_at(later);
+            let job = jobs::enqueue(&tx, job, &env).await.unwrap();
+            tx.commit().await.unwrap();
+            job.id.to_string()
+        })
+    }
+
+    fn scope(&self, key: &str) -> ProjectScope {
+        if key == self.second { self.second_scope } else { self.first_scope }
+    }
+}
+
+/// A text that occurs nowhere else.
+pub(crate) fn unique(word: &str) -> String {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    format!("{word}{:04}", COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// One of everything that an organisation can have.
+#[derive(Debug, Clone)]
+pub(crate) struct Things {
+    /// Part of every name.
+    pub(crate) mark: String,
+    /// Names of the experiment and of the run.
+    pub(crate) names: Vec<String>,
+    pub(crate) experiment: String,
+    pub(crate) deleted_experiment: String,
+    pub(crate) run: String,
+    pub(crate) deleted_run: String,
+    pub(crate) model: String,
+    /// Where the run's artifacts are, for the proxy.
+    pub(crate) folder: String,
+    pub(crate) model_folder: String,
+    pub(crate) registered: String,
+    pub(crate) version: String,
+    pub(crate) source: String,
+    pub(crate) project: String,
+    pub(crate) slug: String,
+    pub(crate) key: String,
+    pub(crate) session: String,
+    pub(crate) job: String,
+}
+
+impl Things {
+    /// Texts by which these things would be recognised in an answer.
+    pub(crate) fn traces(&self) -> BTreeSet<String> {
+        let all =
+            [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session, &self.job];
+        all.into_iter().cloned().collect()
+    }
+}
+
+async fn organization(tx: &Tx, env: &Env, scope: &ProjectScope) {
+    let insert = "INSERT INTO organizations (org_id, name, slug, created_at) VALUES ($1, $2, $3, $4)";
+    tx.execute(insert, binds![scope.org.uuid(), "Other", "other", env.now()]).await.unwrap();
+    tx.execute(
+        "INSERT INTO projects (project_id, org_id, name, slug, revision, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        // Named as the first organisation's: a name alone must not lead there.
+        binds![scope.project.uuid(), scope.org.uuid(), "Default", "default", 1_i64, env.now()],
+    )
+    .await
+    .unwrap();
+}
+
+/// A person with a role, and the text of their key.
+async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> String {
+    let (user, key, text): (UserId, KeyId, _) = (env.new_id(), env.new_id(), KeyText::generate(env));
+    tx.execute(
+        "INSERT INTO users (user_id, email, email_key, name, created_at) VALUES ($1, $2, $2, $2, $3)",
+        binds![user.uuid(), email, env.now()],
+    )
+    .await
+    .unwrap();
+    tx.execute(
+        "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
+        binds![scope.org.uuid(), user.uuid(), role, env.now()],
+    )
+    .await
+    .unwrap();
+    let row: Vec<Bind> = binds![
+        key.uuid(),
+        scope.org.uuid(),
+        "everyday",
+        text.shown(),
+        text.hash().0.to_vec(),
+        json!(["*"]),
+        role,
+        user.uuid(),
+        env.now(),
+    ];
+    tx.execute(
+        "INSERT INTO api_keys (key_id, org_id, name, prefix, secret_hash, scopes, role, created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        row,
+    )
+    .await
+    .unwrap();
+    text.expose().to_owned()
+}
