@@ -62,6 +62,7 @@ impl Application {
         let origins = origins(config)?;
         let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
+        let tracking = tracking.with_shutdown(tasks.token());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
         let jobs = JobsState { db: db.clone(), env: env.clone(), hub: hub.clone(), tasks: tasks.clone() };
