@@ -21,7 +21,8 @@ pub use http::router;
 pub use identity::{Identity, IdentityOptions};
 pub use keys::{ApiKey, KeyText, NewKey, Scopes};
 pub use organizations::{
-    DEFAULT_SLUG, NewProject, Organization, Project, ProjectChange, ProjectDirectory, ProjectRef, Projects, Slug,
+    DEFAULT_SLUG, NewProject, Organization, PlacedProject, Project, ProjectChange, ProjectDirectory, ProjectRef,
+    Projects, Slug, placed_projects,
 };
 pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User};
 pub use sessions::SessionLimits;

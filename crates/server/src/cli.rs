@@ -82,6 +82,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Copy what was tracked elsewhere into a project.
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Print the OpenAPI document of this version.
     Openapi,
 }
@@ -102,6 +109,30 @@ pub(crate) enum AdminCommand {
         /// Read the password from standard input (required: a password never goes on a command line).
         #[arg(long, required = true)]
         password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Copy experiments, runs, models, the registry and files from a running MLflow server. A copy that broke off goes
+    /// on where it stopped; one that is repeated brings only what is new. Credentials for the server are read from
+    /// MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.
+    Mlflow {
+        /// The server's address: http://… or https://…
+        #[arg(long)]
+        uri: String,
+        /// The project to copy into, by slug (or organisation/project). Not needed when there is only one.
+        #[arg(long)]
+        project: Option<String>,
+        /// Copy only this experiment, and of the registry what came out of it. May be repeated.
+        #[arg(long = "experiment", value_name = "NAME")]
+        experiments: Vec<String>,
+        /// Copy deleted experiments and runs too; they are deleted here as well.
+        #[arg(long)]
+        deleted: bool,
+        /// Leave files where they are.
+        #[arg(long)]
+        no_artifacts: bool,
     },
 }
 
@@ -165,6 +196,7 @@ mod tests {
             "rhiza config check --config c.toml",
             "rhiza audit verify",
             "rhiza backup create out --data-dir d",
+            "rhiza import mlflow --uri http://h:5000 --project p --experiment a --experiment b --deleted --data-dir d",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));
         }

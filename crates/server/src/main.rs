@@ -52,6 +52,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate { settings, dry_run } => commands::migrate::run(&settings, dry_run).await,
         Command::Audit { command, settings } => commands::audit::run(command, &settings).await,
         Command::Backup { command, settings } => commands::backup::run(command, &settings).await,
+        Command::Import { command, settings } => commands::import::run(command, &settings).await,
         Command::Openapi => commands::openapi::run().await,
     }
 }

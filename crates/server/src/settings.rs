@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use rhiza_platform::config::{self, Config};
+use secrecy::SecretString;
+use url::Url;
 
 use crate::cli::Settings;
 use crate::error::Failure;
@@ -33,4 +35,37 @@ pub(crate) fn load(settings: &Settings) -> Result<Config, Failure> {
     .collect();
     let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
     config::load(file, &environment, &flags).map_err(|faults| Failure::usage(faults.to_string()))
+}
+
+/// What a command shows the MLflow server it copies from.
+#[derive(Clone)]
+pub(crate) enum SourceCredentials {
+    /// Nothing.
+    None,
+    /// A token.
+    Bearer(SecretString),
+    /// A name and a password.
+    Basic(String, SecretString),
+}
+
+impl SourceCredentials {
+    /// What stands before the `@` of an address.
+    pub(crate) fn in_address(address: &Url) -> Self {
+        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let password = decoded(address.password().unwrap_or_default());
+        Self::Basic(decoded(address.username()), SecretString::from(password))
+    }
+}
+
+/// The credentials for the source of an import, under the names that MLflow's own client reads.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn source_credentials() -> SourceCredentials {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (user, password) = (set("MLFLOW_TRACKING_USERNAME"), set("MLFLOW_TRACKING_PASSWORD"));
+    // Name and password win over a token, and count only together, as in MLflow's client.
+    match (user.zip(password), set("MLFLOW_TRACKING_TOKEN")) {
+        (Some((user, password)), _) => SourceCredentials::Basic(user, SecretString::from(password)),
+        (None, Some(token)) => SourceCredentials::Bearer(SecretString::from(token)),
+        (None, None) => SourceCredentials::None,
+    }
 }

@@ -5,6 +5,11 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod import;
+mod import_client;
+mod import_copy;
+mod import_files;
+mod import_wire;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 

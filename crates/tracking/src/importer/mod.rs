@@ -1,12 +1,16 @@
-//! Bringing experiments, runs, models and their files in from elsewhere: out of an import file, whole or not at all.
+//! Bringing experiments, runs, models and their files in from elsewhere: out of an import file, whole or not at all
+//! ([`load`]), or thing by thing from a running server, so that a copy can be continued ([`Transfer`]).
 
+mod known;
 pub mod model;
 pub mod service;
 mod store;
+mod transfer;
 mod writer;
 
 pub use model::{Entry, FormatError, Header, read};
 pub use service::{Imported, load};
+pub use transfer::{Reserved, Transfer, VersionOutcome};
 
 #[cfg(test)]
 mod tests;

@@ -282,6 +282,9 @@ pub struct Version {
     pub stage: Stage,
     /// Where its files come from.
     pub source: String,
+    /// Where its files are, if that is known beside the source: never in a file.
+    #[serde(skip)]
+    pub location: Option<String>,
     /// The run that made it; may be empty.
     #[serde(default)]
     pub run: String,

@@ -8,6 +8,7 @@ use rhiza_kernel::{BlobId, ProjectScope};
 use rhiza_store::Tx;
 use serde_json::json;
 
+use super::known::Known;
 use super::model::{Entry, File};
 use super::store;
 use super::writer::Writer;
@@ -155,7 +156,8 @@ async fn write(
     if !claim(&tx, &caller.scope, source).await? {
         return Ok(None);
     }
-    let mut writer = Writer::new(&tx, &caller.scope, &state.env);
+    let mut known = Known::default();
+    let mut writer = Writer::new(&tx, &caller.scope, &state.env, &mut known);
     writer.reserve(entries).await?;
     for entry in entries {
         writer.entry(entry).await?;
@@ -175,7 +177,7 @@ async fn write(
 
 /// Claims the source for this transaction. Notes whose experiments are all gone for good do not count.
 async fn claim(tx: &Tx, scope: &ProjectScope, source: &str) -> TrackingResult<bool> {
-    if store::note(tx, scope, source, "file", "", "").await? {
+    if store::note(tx, scope, source, "file", "", "", true).await? {
         return Ok(true);
     }
     for note in store::notes(tx, scope, source).await?.iter().filter(|n| n.kind == "experiment") {
@@ -184,5 +186,5 @@ async fn claim(tx: &Tx, scope: &ProjectScope, source: &str) -> TrackingResult<bo
         }
     }
     store::forget(tx, scope, source).await?;
-    Ok(store::note(tx, scope, source, "file", "", "").await?)
+    Ok(store::note(tx, scope, source, "file", "", "", true).await?)
 }

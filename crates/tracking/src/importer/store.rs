@@ -11,13 +11,15 @@ use crate::runs::store::NewRun;
 #[derive(Debug, Clone, FromQueryResult)]
 pub(super) struct Note {
     pub(super) kind: String,
+    pub(super) source_id: String,
     pub(super) target_id: String,
+    pub(super) done: bool,
 }
 
 /// Everything noted of a source, oldest kind first.
 pub(super) async fn notes(tx: &Tx, scope: &ProjectScope, source: &str) -> Result<Vec<Note>, StoreError> {
     tx.fetch_all(
-        "SELECT kind, target_id FROM import_progress WHERE org_id = $1 AND project_id = $2 AND source = $3 \
+        "SELECT kind, source_id, target_id, done FROM import_progress WHERE org_id = $1 AND project_id = $2 AND source = $3 \
          ORDER BY kind, source_id",
         binds![scope.org.uuid(), scope.project.uuid(), source],
     )
@@ -32,15 +34,50 @@ pub(super) async fn note(
     kind: &str,
     source_id: &str,
     target_id: &str,
+    done: bool,
 ) -> Result<bool, StoreError> {
     let added = tx
         .execute(
             "INSERT INTO import_progress (org_id, project_id, source, kind, source_id, target_id, done) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-            binds![scope.org.uuid(), scope.project.uuid(), source, kind, source_id, target_id, true],
+            binds![scope.org.uuid(), scope.project.uuid(), source, kind, source_id, target_id, done],
         )
         .await?;
     Ok(added > 0)
+}
+
+/// Notes that nothing is missing of a thing noted before.
+pub(super) async fn finish(
+    tx: &Tx,
+    scope: &ProjectScope,
+    source: &str,
+    kind: &str,
+    source_id: &str,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE import_progress SET done = $1 \
+         WHERE org_id = $2 AND project_id = $3 AND source = $4 AND kind = $5 AND source_id = $6",
+        binds![true, scope.org.uuid(), scope.project.uuid(), source, kind, source_id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Forgets which models went into and came out of a run, before they are noted (again).
+pub(super) async fn forget_models(tx: &Tx, scope: &ProjectScope, run: i64) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM run_models WHERE org_id = $1 AND run_pk = $2", binds![scope.org.uuid(), run]).await?;
+    Ok(())
+}
+
+/// Whether a registered model has, or had, a version of that number.
+pub(super) async fn has_version(tx: &Tx, scope: &ProjectScope, model: i64, version: i64) -> Result<bool, StoreError> {
+    let found: Option<i64> = tx
+        .fetch_scalar(
+            "SELECT version FROM model_versions WHERE org_id = $1 AND registered_id = $2 AND version = $3",
+            binds![scope.org.uuid(), model, version],
+        )
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Forgets a source, so that it can be imported again.
