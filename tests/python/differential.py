@@ -167,7 +167,7 @@ BAD_FILTERS = [
 ]  # fmt: skip
 RUN_ORDERS = [
     None, ["metrics.loss"], ["metrics.loss DESC"], ["params.a"], ["params.a DESC", "metrics.acc"], ["tags.a"], ["start_time ASC"],
-    ["attributes.run_name DESC"], ["status", "start_time"], ["metrics.`dot.ted` asc"], ["metrics.loss UP"], ["foo"], [""], ["a, b"],
+    ["attributes.end_time DESC"], ["status", "start_time"], ["metrics.`dot.ted` asc"], ["metrics.loss UP"], ["foo"], [""], ["a, b"],
 ]  # fmt: skip
 
 
@@ -407,7 +407,7 @@ class Generator:
         return self.post("registered-models/create", body)
 
     def create_version(self):
-        body = {"name": self.name(), "source": self.one(["s3://bucket/x", "s3://bucket/y", "dbfs:/z", "/etc/passwd", "s3://b/../x", "mlflow-artifacts:/9/x", f"models:/{self.name()}/1"])}
+        body = {"name": self.name(), "source": self.one(["s3://bucket/x", "s3://bucket/y", "dbfs:/z", "/etc/passwd", "s3://b/../x", "mlflow-artifacts:/9999999/x", f"models:/{self.name()}/1"])}
         if self.chance(0.3):
             body.update(run_id="<run:0>", description="d", tags=[{"key": "k", "value": self.one(VALUES)}])
         return self.post("model-versions/create", body)

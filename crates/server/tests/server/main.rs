@@ -7,6 +7,7 @@
     reason = "tests fail by panicking, wait in real time and start real processes"
 )]
 
+mod backup;
 mod command_line;
 mod lifecycle;
 mod process;

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use rhiza_store::{Db, DbUrl, MigrationSet};
+use rhiza_testkit::Engine;
 use serde_json::Value;
 
 /// The binary under test.
@@ -32,18 +34,70 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
     )
 }
 
-/// Makes the first owner and returns what the command printed.
-pub(crate) fn init(folder: &Path, database: Option<&str>) -> Value {
-    let folder = folder.to_str().unwrap();
-    let mut arguments =
-        vec!["admin", "init", "--email", "ada@example.org", "--organization", "Acme", "--password-stdin"];
-    arguments.extend(["--data-dir", folder]);
-    arguments.extend(database.iter().flat_map(|url| ["--database-url", url]));
-    let mut child = rhiza(&arguments).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"a rather long passphrase 9\n").unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+/// Where an installation is: a data folder and a database that nobody else uses.
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) url: String,
+}
+
+/// Runs `body` on a fresh place, empty but for the tables of `sets`.
+pub(crate) fn on(engine: Engine, sets: &[MigrationSet], body: impl FnOnce(&Place, &Db) + Send) {
+    rhiza_testkit::start(engine, sets, |test| async move {
+        let url = match &test.url {
+            DbUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
+            DbUrl::Postgres(url) => url.clone(),
+        };
+        let place = Place { folder: test.folder.path().join("data"), url };
+        std::thread::scope(|threads| {
+            let body = threads.spawn(|| body(&place, &test.db));
+            body.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
+        });
+    });
+}
+
+/// Makes a test of each function: one on SQLite and one on PostgreSQL.
+macro_rules! on_both {
+    ($(fn $name:ident($place:ident) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            fn body($place: &crate::process::Place, _: &rhiza_store::Db) $body
+
+            #[test]
+            fn on_sqlite() {
+                crate::process::on(rhiza_testkit::Engine::Sqlite, &[], body);
+            }
+
+            #[test]
+            fn on_postgres() {
+                crate::process::on(rhiza_testkit::Engine::Postgres, &[], body);
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;
+
+impl Place {
+    /// The command line of `command` here.
+    pub(crate) fn command<'a>(&'a self, command: &[&'a str]) -> Vec<&'a str> {
+        let here = ["--data-dir", self.folder.to_str().unwrap(), "--database-url", &self.url];
+        command.iter().copied().chain(here).collect()
+    }
+
+    /// Runs a command here: exit code, standard output, standard error.
+    pub(crate) fn run(&self, command: &[&str]) -> (i32, String, String) {
+        run(&self.command(command))
+    }
+
+    /// Makes the first owner and returns what the command printed.
+    pub(crate) fn init(&self) -> Value {
+        let init = ["admin", "init", "--email", "ada@example.org", "--organization", "Acme", "--password-stdin"];
+        let mut child = rhiza(&self.command(&init)).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"a rather long passphrase 9\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
 }
 
 /// A started server. Killed when dropped.
@@ -53,13 +107,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on `folder` and waits until it would serve.
-    pub(crate) fn start(folder: &Path, more: &[&str]) -> Self {
+    /// Starts a server and waits until it would serve.
+    pub(crate) fn start(place: &Place) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = format!("127.0.0.1:{port}");
-        let mut arguments = vec!["serve", "--data-dir", folder.to_str().unwrap(), "--listen", &listen];
-        arguments.extend(more);
-        let mut child = rhiza(&arguments).spawn().unwrap();
+        let mut child = rhiza(&place.command(&["serve", "--listen", &listen])).spawn().unwrap();
         let errors = child.stderr.take().unwrap();
         // Somebody must read the log, or a full pipe would stop the server.
         std::thread::spawn(move || {
@@ -162,6 +214,6 @@ pub(crate) struct Reply {
     pub(crate) body: String,
 }
 
-static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| reqwest::Client::builder().no_proxy().build().unwrap());

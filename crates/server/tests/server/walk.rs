@@ -3,7 +3,7 @@
 
 mod table;
 mod table_mlflow;
-mod world;
+pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,12 +31,12 @@ const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 #[test]
 fn on_sqlite() {
-    world::on(Engine::Sqlite, |world| walk(&world));
+    world::on(Engine::Sqlite, |world, _| walk(&world));
 }
 
 #[test]
 fn on_postgres() {
-    world::on(Engine::Postgres, |world| walk(&world));
+    world::on(Engine::Postgres, |world, _| walk(&world));
 }
 
 /// An operation of the document.
@@ -76,12 +76,12 @@ fn walk(world: &World) {
     every_operation_works_for_its_own(world, &operations);
 
     let (first, second) = (world.things(&world.first), world.things(&world.second));
-    let before = snapshot(world, &operations, &first);
+    let before = snapshot(world, &first);
     strangers_find_nothing(world, &operations, &first, &second);
-    assert_same(&before, &snapshot(world, &operations, &first), "another organisation");
+    assert_same(&before, &snapshot(world, &first), "another organisation");
     nothing_leaked_into(world, &operations, &first, &second);
     viewers_change_nothing(world, &operations, &first);
-    assert_same(&before, &snapshot(world, &operations, &first), "a viewer");
+    assert_same(&before, &snapshot(world, &first), "a viewer");
     names_are_free_in_every_organisation(world, &first);
 }
 
@@ -223,9 +223,9 @@ fn names_are_free_in_every_organisation(world: &World, first: &Things) {
 }
 
 /// Everything that can be read of these things, as it is now.
-fn snapshot(world: &World, operations: &[Operation], things: &Things) -> BTreeMap<String, String> {
+pub(crate) fn snapshot(world: &World, things: &Things) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    for operation in operations.iter().filter(|o| !o.public) {
+    for operation in world.operations().iter().filter(|o| !o.public) {
         for call in calls(&operation.id, things, things).unwrap() {
             if call.effect == Effect::Read && !call.volatile {
                 let reply = world.ask(operation, &call, &world.first);
@@ -246,7 +246,7 @@ fn without_request(mut body: Value) -> String {
     body.to_string()
 }
 
-fn assert_same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, who: &str) {
+pub(crate) fn assert_same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, who: &str) {
     for (what, text) in before {
         assert_eq!(Some(text), after.get(what), "{who} changed what {what} answers");
     }

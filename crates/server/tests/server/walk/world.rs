@@ -7,12 +7,12 @@ use rhiza_identity::KeyText;
 use rhiza_kernel::{Env, KeyId, OrgId, ProjectId, ProjectScope, UserId};
 use rhiza_platform::authz::SESSION_COOKIE;
 use rhiza_platform::jobs::{self, NewJob};
-use rhiza_store::{Db, DbUrl, Tx, Value as Bind, binds};
+use rhiza_store::{Db, Tx, Value as Bind, binds};
 use rhiza_testkit::Engine;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::process::{Payload, Server, init};
+use crate::process::{self, Payload, Place, RUNTIME, Server};
 use crate::schema::ALL;
 
 /// The words with which `init` makes the first owner.
@@ -34,41 +34,22 @@ pub(crate) struct World {
     second_scope: ProjectScope,
     db: Db,
     env: Env,
-    runtime: tokio::runtime::Handle,
 }
 
 /// Builds a world on a fresh database and lets `body` live in it.
-pub(crate) fn on(engine: Engine, body: impl FnOnce(World) + Send) {
-    rhiza_testkit::start(engine, ALL, |test| async move {
-        let runtime = tokio::runtime::Handle::current();
-        std::thread::scope(|threads| {
-            threads
-                .spawn(|| body(World::build(&test, runtime)))
-                .join()
-                .unwrap_or_else(|e| std::panic::resume_unwind(e));
-        });
-    });
-}
-
-/// The address of a test database as the command line takes it.
-pub(crate) fn address(url: &DbUrl) -> String {
-    match url {
-        DbUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
-        DbUrl::Postgres(url) => url.clone(),
-    }
+pub(crate) fn on(engine: Engine, body: impl FnOnce(World, &Place) + Send) {
+    process::on(engine, ALL, |place, db| body(World::build(place, db), place));
 }
 
 impl World {
-    fn build(test: &rhiza_testkit::TestDb, runtime: tokio::runtime::Handle) -> Self {
-        let folder = test.folder.path().join("data");
-        let url = address(&test.url);
-        let owner = init(&folder, Some(&url));
+    fn build(place: &Place, db: &Db) -> Self {
+        let owner = place.init();
         let id = |field: &str| owner[field].as_str().unwrap().to_owned();
         let (org, project): (OrgId, ProjectId) =
             (id("organization_id").parse().unwrap(), id("project_id").parse().unwrap());
         let env = rhiza_platform::runtime::system_env();
-        let (db, first_scope) = (test.db.clone(), ProjectScope::new(org, project));
-        let (second_scope, viewer, second, expired) = runtime.block_on(async {
+        let (db, first_scope) = (db.clone(), ProjectScope::new(org, project));
+        let (second_scope, viewer, second, expired) = RUNTIME.block_on(async {
             let tx = db.system_write().await.unwrap();
             let other = ProjectScope::new(env.new_id(), env.new_id());
             organization(&tx, &env, &other).await;
@@ -82,10 +63,10 @@ impl World {
             tx.commit().await.unwrap();
             (other, viewer, second, expired)
         });
-        let server = Server::start(&folder, &["--database-url", &url]);
+        let server = Server::start(place);
         let document = serde_json::from_str(&server.get("/api/openapi.json", None).1).unwrap();
         let first = id("api_key");
-        Self { server, document, first, viewer, second, expired, first_scope, second_scope, db, env, runtime }
+        Self { server, document, first, viewer, second, expired, first_scope, second_scope, db, env }
     }
 
     /// Makes one of everything in the organisation of `key`. Every name is new and can be recognised.
@@ -204,7 +185,7 @@ impl World {
         let scope = self.scope(key);
         let token = unique(&"t".repeat(39));
         let hash = Sha256::digest(token.as_bytes()).to_vec();
-        self.runtime.block_on(async {
+        RUNTIME.block_on(async {
             let (now, later) = (env.now(), env.now() + std::time::Duration::from_secs(3600));
             let tx = db.write(&scope.org_scope()).await.unwrap();
             let row = binds![id.uuid(), scope.org.uuid(), user.uuid(), hash, now, later];
@@ -223,7 +204,7 @@ impl World {
     /// A job that nobody works on.
     fn job(&self, key: &str) -> String {
         let (db, env, scope) = (self.db.clone(), self.env.clone(), self.scope(key));
-        self.runtime.block_on(async {
+        RUNTIME.block_on(async {
             let tx = db.write(&scope.org_scope()).await.unwrap();
             let later = env.now() + std::time::Duration::from_secs(3600);
             let job = NewJob::new("tests.nothing", json!({})).scope(scope).run_at(later);
@@ -231,6 +212,11 @@ impl World {
             tx.commit().await.unwrap();
             job.id.to_string()
         })
+    }
+
+    /// The first organisation's id.
+    pub(crate) fn first_organization(&self) -> String {
+        self.first_scope.org.to_string()
     }
 
     fn scope(&self, key: &str) -> ProjectScope {
