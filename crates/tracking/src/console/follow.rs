@@ -274,11 +274,7 @@ impl Seen {
 }
 
 /// The points of the segments without those told, and only those behind the given spot if there is one.
-async fn unpack(
-    blobs: Vec<Vec<u8>>,
-    mut told: Vec<Point>,
-    behind: Option<(i64, i64)>,
-) -> TrackingResult<Vec<Point>> {
+async fn unpack(blobs: Vec<Vec<u8>>, mut told: Vec<Point>, behind: Option<(i64, i64)>) -> TrackingResult<Vec<Point>> {
     let unpacked = tokio::task::spawn_blocking(move || {
         let mut points = Vec::new();
         for blob in &blobs {

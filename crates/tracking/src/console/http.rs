@@ -1,6 +1,7 @@
 //! The console's routes, relative to `/api/v1/tracking`.
 
 use axum::extract::State;
+use rhiza_kernel::FieldError;
 use rhiza_web::{ApiError, ApiResult, Faults, Json, PageQuery, Path, ProblemResponses, Query, cursor};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -65,20 +66,17 @@ fn run_query(body: RunSearch) -> ApiResult<RunQuery> {
     faults.check(body.experiment_ids.len() <= MAX_EXPERIMENTS, "/experiment_ids", "must be at most 1000 experiments");
     let runs = body.run_ids.as_ref().map_or(0, Vec::len);
     faults.check(runs <= MAX_RUN_IDS, "/run_ids", "must be at most 200 runs");
-    for (list, pointer) in [
-        (&columns.metrics, "/columns/metrics"),
-        (&columns.params, "/columns/params"),
-        (&columns.tags, "/columns/tags"),
-    ] {
+    for (list, pointer) in
+        [(&columns.metrics, "/columns/metrics"), (&columns.params, "/columns/params"), (&columns.tags, "/columns/tags")]
+    {
         let keys = list.as_ref().map_or(0, Vec::len);
         faults.check(keys <= MAX_COLUMNS, pointer, "must be at most 1000 keys");
     }
     faults.finish()?;
-    let place = body.cursor.as_deref().filter(|c| !c.is_empty()).map(cursor::decode::<RunPlace>).transpose()?;
+    let place = body.cursor.as_deref().filter(|c| !c.is_empty()).map(place).transpose()?;
     let order = body.order_by.unwrap_or_default();
     let search = search::runs::parse(body.filter.as_deref().unwrap_or_default(), &order, body.view.into())?;
-    let mut query =
-        RunQuery { experiments: body.experiment_ids, search, columns, limit: u64::from(limit), place };
+    let mut query = RunQuery { experiments: body.experiment_ids, search, columns, limit: u64::from(limit), place };
     if body.roots_only {
         query.only_roots();
     }
@@ -89,6 +87,13 @@ fn run_query(body: RunSearch) -> ApiResult<RunQuery> {
         query.only(run_ids);
     }
     Ok(query)
+}
+
+fn place(cursor: &str) -> ApiResult<RunPlace> {
+    // The decoder takes it for a query parameter; here it is a field of the body.
+    cursor::decode(cursor).map_err(|_| {
+        ApiError::invalid(vec![FieldError::new("/cursor", "is not a cursor of this list; start again without one")])
+    })
 }
 
 /// Which experiments to list.
@@ -120,12 +125,8 @@ pub(super) async fn list_experiment_summaries(
     Query(query): Query<SummariesQuery>,
     page: PageQuery,
 ) -> ApiResult<Json<ExperimentSummaryPage>> {
-    let filter = SummaryFilter {
-        view: query.view.into(),
-        part: query.q.as_deref(),
-        after: page.cursor()?,
-        limit: page.limit,
-    };
+    let filter =
+        SummaryFilter { view: query.view.into(), part: query.q.as_deref(), after: page.cursor()?, limit: page.limit };
     Ok(Json(service::summaries(&state, &caller, filter).await?))
 }
 

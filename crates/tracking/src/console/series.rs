@@ -45,7 +45,10 @@ struct Window {
 }
 
 impl Window {
-    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is what a bound beyond all points means")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, which is what a bound beyond all points means"
+    )]
     fn of(request: &SeriesRequest, run: &SeriesRun) -> Self {
         let origin = if request.axis == SeriesAxis::Relative { run.start_time } else { 0 };
         Self {
@@ -118,7 +121,8 @@ pub(crate) async fn query(
 ) -> TrackingResult<SeriesResult> {
     let tx = state.db.read(&caller.scope.org_scope()).await?;
     let mut runs = store_series::runs(&tx, &caller.scope, &request.run_ids).await?;
-    let place: HashMap<&str, usize> = request.run_ids.iter().enumerate().rev().map(|(i, id)| (id.as_str(), i)).collect();
+    let place: HashMap<&str, usize> =
+        request.run_ids.iter().enumerate().rev().map(|(i, id)| (id.as_str(), i)).collect();
     runs.sort_by_key(|run| place.get(run.run_id.as_str()).copied());
     let ids: Vec<i64> = runs.iter().map(|run| run.id).collect();
     let names = store_series::names(&tx, &caller.scope, &ids, &request.keys, MAX_SERIES).await?;

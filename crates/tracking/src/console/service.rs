@@ -89,8 +89,7 @@ pub(crate) async fn search(state: &TrackingState, caller: &Caller, mut query: Ru
         query.search.newest = extent.newest;
         (0, Some(extent.runs))
     };
-    let mut page =
-        store_search::search(&tx, &caller.scope, &experiments, &query.search, skip, query.limit + 1).await?;
+    let mut page = store_search::search(&tx, &caller.scope, &experiments, &query.search, skip, query.limit + 1).await?;
     let more = page.len() as u64 > query.limit;
     page.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
     let next = query.search.newest.filter(|_| more).map(|newest| RunPlace { skip: skip + query.limit, newest });
@@ -99,12 +98,7 @@ pub(crate) async fn search(state: &TrackingState, caller: &Caller, mut query: Ru
 }
 
 /// One run as a row with everything.
-pub(crate) async fn row(
-    tx: &Tx,
-    caller: &Caller,
-    ids: ExperimentIds,
-    run_pk: i64,
-) -> TrackingResult<Option<RunRow>> {
+pub(crate) async fn row(tx: &Tx, caller: &Caller, ids: ExperimentIds, run_pk: i64) -> TrackingResult<Option<RunRow>> {
     Ok(rows(tx, caller, ids, &[run_pk], &RunColumns::default()).await?.pop())
 }
 
@@ -175,7 +169,7 @@ struct ModelEntry {
 }
 
 fn entries<'a, T: Deserialize<'a>>(column: Option<&'a str>) -> TrackingResult<Vec<T>> {
-    crate::runs::view::entries(column)
+    crate::runs::store_view::entries(column)
 }
 
 fn pairs(column: Option<&str>) -> TrackingResult<BTreeMap<String, String>> {

@@ -92,11 +92,7 @@ struct Children {
 }
 
 /// How many active runs are a part of each of these; absent where there are none.
-pub(crate) async fn children(
-    tx: &Tx,
-    scope: &ProjectScope,
-    runs: &[&str],
-) -> Result<HashMap<String, i64>, StoreError> {
+pub(crate) async fn children(tx: &Tx, scope: &ProjectScope, runs: &[&str]) -> Result<HashMap<String, i64>, StoreError> {
     let mut found = HashMap::new();
     for chunk in runs.chunks(500) {
         // As the index on the tag is written: the key as it stands there, the value cut to an id's reach.

@@ -172,7 +172,7 @@ rhiza_testkit::db_tests! {
         let mut last = query("", 3);
         last.place = Some(rhiza_web::cursor::decode(&second.next_cursor.unwrap()).unwrap());
         let third = service::search(&state, &us, last).await.unwrap();
-        assert_eq!((names(&third), third.next_cursor), (vec!["r0"], None));
+        assert_eq!((names(&third), &third.next_cursor), (vec!["r0"], &None));
         log(&state, &us, &first.items[0].run_id, "acc", &[Point::new(0.9, 1, 1)]).await;
         let found = service::search(&state, &us, query("metrics.acc > 0.5", 3)).await.unwrap();
         assert_eq!((names(&found), found.total), (vec!["r6"], Some(1)));

@@ -31,11 +31,7 @@ impl PartialSchema for MetricNumber {
     fn schema() -> RefOr<Schema> {
         OneOfBuilder::new()
             .item(ObjectBuilder::new().schema_type(Type::Number))
-            .item(
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .enum_values(Some(["NaN", "Infinity", "-Infinity"])),
-            )
+            .item(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["NaN", "Infinity", "-Infinity"])))
             .description(Some("A number, or the name of a value that JSON has no number for."))
             .into()
     }
