@@ -368,7 +368,7 @@ impl From<WireRegistered> for Registered {
     fn from(wire: WireRegistered) -> Self {
         Self {
             name: wire.name,
-            description: wire.description.filter(|text| !text.is_empty()),
+            description: wire.description,
             created_ms: wire.creation_timestamp.0,
             updated_ms: wire.last_updated_timestamp.0,
             tags: pairs(wire.tags),
@@ -404,7 +404,7 @@ impl From<WireVersion> for Version {
         let model = if wire.model_id.is_empty() { named.unwrap_or_default().to_owned() } else { wire.model_id };
         Self {
             version: wire.version.0,
-            description: wire.description.filter(|text| !text.is_empty()),
+            description: wire.description,
             stage: Stage::parse(&wire.current_stage).unwrap_or(Stage::None),
             model,
             source: wire.source,
