@@ -10,6 +10,7 @@ pub mod datasets;
 pub mod error;
 pub mod example;
 pub mod experiments;
+pub mod http;
 pub mod importer;
 pub mod journal;
 pub mod logged_models;
@@ -23,9 +24,9 @@ mod state;
 pub mod workspaces;
 
 use rhiza_store::{Migration, MigrationSet};
-use utoipa_axum::router::OpenApiRouter;
 
 pub use error::{Code, TrackingError, TrackingResult};
+pub use http::router;
 pub use state::{TrackingParts, TrackingState, Worker};
 
 /// The schema of tracking and registry.
@@ -41,33 +42,6 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 3, name: "console", sql: include_str!("migrations/0003_console.sql") },
     ],
 };
-
-/// All routes with their full paths. MLflow's are served under `/ajax-api` and again under `/api`.
-pub fn router() -> OpenApiRouter<TrackingState> {
-    protocol::twins(mlflow, &[("/ajax-api/2.0/mlflow", ""), ("/api/2.0/mlflow", "Client")])
-        .nest("/ajax-api/2.0/mlflow", metrics::ajax_router())
-        .merge(protocol::twins(
-            artifacts::proxy_router,
-            &[("/ajax-api/2.0/mlflow-artifacts", ""), ("/api/2.0/mlflow-artifacts", "Client")],
-        ))
-        .merge(artifacts::root_router())
-        .nest("/api/v1/tracking", native())
-}
-
-fn mlflow() -> OpenApiRouter<TrackingState> {
-    experiments::router()
-        .merge(runs::router())
-        .merge(metrics::router())
-        .merge(logged_models::http::router())
-        .merge(registry::http::router())
-        .merge(artifacts::router())
-        .merge(datasets::router())
-}
-
-/// Routes of our own, for the console.
-fn native() -> OpenApiRouter<TrackingState> {
-    artifacts::native_router().merge(example::router()).merge(console::router())
-}
 
 #[cfg(test)]
 mod tests;

@@ -87,7 +87,12 @@ pub fn media_type(name: &str) -> &'static str {
 #[must_use]
 pub fn inline_type(name: &str) -> &'static str {
     match media_type(name) {
-        "text/html" | "application/xhtml+xml" | "image/svg+xml" | "application/xml" | "text/javascript" | "text/css"
+        "text/html"
+        | "application/xhtml+xml"
+        | "image/svg+xml"
+        | "application/xml"
+        | "text/javascript"
+        | "text/css"
         | "text/x-python" => "text/plain; charset=utf-8",
         "text/plain" => "text/plain; charset=utf-8",
         "text/csv" => "text/csv; charset=utf-8",

@@ -114,9 +114,7 @@ impl Artifacts {
             return Ok(artifact);
         }
         if path.is_empty() || store::is_folder(&tx, &caller.scope, path).await? {
-            return Err(TrackingError::invalid(format!(
-                "Artifact path refers to a directory, not a file: '{path}'"
-            )));
+            return Err(TrackingError::invalid(format!("Artifact path refers to a directory, not a file: '{path}'")));
         }
         Err(no_artifact(path))
     }
@@ -204,12 +202,12 @@ impl Artifacts {
                 "Multipart upload is not supported for the current artifact repository",
             ));
         }
-        let parts = u32::try_from(parts).ok().filter(|p| (1..=PARTS_MAX).contains(&i64::from(*p))).ok_or_else(|| {
-            TrackingError::invalid(format!("num_parts must be between 1 and {PARTS_MAX} (got {parts})."))
-        })?;
+        let parts =
+            u32::try_from(parts).ok().filter(|p| (1..=PARTS_MAX).contains(&i64::from(*p))).ok_or_else(|| {
+                TrackingError::invalid(format!("num_parts must be between 1 and {PARTS_MAX} (got {parts})."))
+            })?;
         let id: BlobId = self.state.env.new_id();
-        let (upload, addresses) =
-            self.state.blobs.multipart_create(id, parts, PRESIGNED).await.map_err(blob_error)?;
+        let (upload, addresses) = self.state.blobs.multipart_create(id, parts, PRESIGNED).await.map_err(blob_error)?;
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
         store::begin_upload(&tx, &caller.scope, &upload, path, id, self.state.env.now()).await?;
         tx.commit().await?;
@@ -303,9 +301,7 @@ async fn check_owner(tx: &Tx, caller: &Caller, path: &str) -> TrackingResult<()>
         (run, _) if run.len() == 32 && run.bytes().all(|b| b.is_ascii_hexdigit()) => {
             store::run_root(tx, &caller.scope, run).await?.is_some()
         }
-        ("models", Some(model)) => {
-            logged_models::store::find_any(tx, &caller.scope, model, true).await?.is_some()
-        }
+        ("models", Some(model)) => logged_models::store::find_any(tx, &caller.scope, model, true).await?.is_some(),
         _ => true,
     };
     if known { Ok(()) } else { Err(no_artifact(path)) }

@@ -88,7 +88,11 @@ pub async fn find(tx: &Tx, scope: &ProjectScope, path: &str) -> TrackingResult<O
 
 /// The texts between which every path below a folder lies: `/` is followed by `0` in byte order.
 fn below(folder: &str) -> (String, String) {
-    if folder.is_empty() { (String::new(), "\u{10ffff}".to_owned()) } else { (format!("{folder}/"), format!("{folder}0")) }
+    if folder.is_empty() {
+        (String::new(), "\u{10ffff}".to_owned())
+    } else {
+        (format!("{folder}/"), format!("{folder}0"))
+    }
 }
 
 /// Whether there is anything below a folder.

@@ -12,7 +12,6 @@ const SOURCE: &str = "example:breast-cancer:1";
 
 /// Loads the example, unless the project has it.
 pub(super) async fn load(state: &TrackingState, caller: &Caller) -> TrackingResult<Imported> {
-    let (_, entries) =
-        importer::read(FILE).map_err(|e| TrackingError::Internal(format!("the worked example: {e}")))?;
+    let (_, entries) = importer::read(FILE).map_err(|e| TrackingError::Internal(format!("the worked example: {e}")))?;
     importer::load(state, caller, SOURCE, &entries).await
 }

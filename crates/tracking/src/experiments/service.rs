@@ -84,12 +84,7 @@ async fn present(
         .collect())
 }
 
-async fn present_one(
-    tx: &Tx,
-    caller: &Caller,
-    ids: ExperimentIds,
-    row: ExperimentRow,
-) -> TrackingResult<Experiment> {
+async fn present_one(tx: &Tx, caller: &Caller, ids: ExperimentIds, row: ExperimentRow) -> TrackingResult<Experiment> {
     let mut all = present(tx, caller, ids, vec![row]).await?;
     all.pop().ok_or_else(|| TrackingError::Internal("an experiment got lost".to_owned()))
 }
@@ -235,12 +230,7 @@ pub(crate) async fn rename(state: &TrackingState, caller: &Caller, id: &str, nam
 }
 
 /// Deletes (or restores) the experiment and, with it, all its runs.
-pub(crate) async fn set_deleted(
-    state: &TrackingState,
-    caller: &Caller,
-    id: &str,
-    deleted: bool,
-) -> TrackingResult<()> {
+pub(crate) async fn set_deleted(state: &TrackingState, caller: &Caller, id: &str, deleted: bool) -> TrackingResult<()> {
     let ids = state.ids.of(&caller.scope).await?;
     let id = ids.parse(id)?;
     let now = state.env.now_ms();

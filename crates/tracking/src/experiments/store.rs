@@ -60,14 +60,7 @@ pub(crate) async fn insert(
         .fetch_scalar(
             "INSERT INTO experiments (org_id, project_id, name, artifact_location, deleted, created_ms, updated_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING RETURNING id",
-            binds![
-                scope.org.uuid(),
-                scope.project.uuid(),
-                name,
-                location.unwrap_or_default(),
-                false,
-                now
-            ],
+            binds![scope.org.uuid(), scope.project.uuid(), name, location.unwrap_or_default(), false, now],
         )
         .await?;
     let Some(id) = id else {

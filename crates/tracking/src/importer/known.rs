@@ -141,7 +141,10 @@ mod tests {
         assert_eq!(known.follow(&old), old);
         known.changed(&format!("m-{old}"), &format!("m-{new}"));
         known.renamed("\"name\": \"x\", ".to_owned(), "\"name\": \"x-2\", ".to_owned());
-        assert_eq!(known.follow(&format!("[{{\"name\": \"x\", \"id\": \"m-{old}\"}}]é")), format!("[{{\"name\": \"x-2\", \"id\": \"m-{new}\"}}]é"));
+        assert_eq!(
+            known.follow(&format!("[{{\"name\": \"x\", \"id\": \"m-{old}\"}}]é")),
+            format!("[{{\"name\": \"x-2\", \"id\": \"m-{new}\"}}]é")
+        );
         // Longer numbers are other numbers.
         assert_eq!(known.follow(&format!("{old}a")), format!("{old}a"));
         assert_eq!(known.follow("face"), "face");

@@ -44,12 +44,7 @@ pub(super) struct Stored<'a> {
 ///
 /// # Errors
 /// When a text cannot be stored, and failures of database and blob storage; nothing is kept then.
-pub async fn load(
-    state: &TrackingState,
-    caller: &Caller,
-    source: &str,
-    entries: &[Entry],
-) -> TrackingResult<Imported> {
+pub async fn load(state: &TrackingState, caller: &Caller, source: &str, entries: &[Entry]) -> TrackingResult<Imported> {
     let ids = state.ids.of(&caller.scope).await?;
     if let Some(there) = present(state, caller, ids, source).await? {
         return Ok(there);

@@ -119,7 +119,13 @@ fn value<'v>(list: &'v Value, key: &str) -> &'v Value {
 async fn content(state: &TrackingState, caller: &Caller, path: &str) -> Vec<u8> {
     let file = Artifacts::new(state).file(caller, path).await.expect("the file");
     let read = state.blobs.get(file.blob, None).await.expect("the blob");
-    read.stream.try_fold(Vec::new(), |mut all, b| async move { all.extend_from_slice(&b); Ok(all) }).await.expect("bytes")
+    read.stream
+        .try_fold(Vec::new(), |mut all, b| async move {
+            all.extend_from_slice(&b);
+            Ok(all)
+        })
+        .await
+        .expect("bytes")
 }
 
 rhiza_testkit::db_tests! {

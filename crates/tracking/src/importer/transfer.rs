@@ -223,7 +223,8 @@ impl Transfer {
                 Some(outcome) => outcome,
                 None if !is_model_id(&model.id) => Reserved::Refused("its id is not that of a logged model".to_owned()),
                 None => {
-                    let reserved = Writer::new(&tx, &scope, &self.state.env, &mut self.known).reserve_model(model).await;
+                    let reserved =
+                        Writer::new(&tx, &scope, &self.state.env, &mut self.known).reserve_model(model).await;
                     outcome_of(reserved)?
                 }
             };
@@ -404,7 +405,12 @@ impl Transfer {
     ///
     /// # Errors
     /// When a text cannot be stored; database failures. Nothing is written then.
-    pub async fn version(&mut self, model: &str, version: &Version, aliases: &[&str]) -> TrackingResult<VersionOutcome> {
+    pub async fn version(
+        &mut self,
+        model: &str,
+        version: &Version,
+        aliases: &[&str],
+    ) -> TrackingResult<VersionOutcome> {
         let place = format!("{model}/{}", version.version);
         if self.noted(VERSION, &place).is_some() {
             return Ok(VersionOutcome::There);
@@ -413,7 +419,8 @@ impl Transfer {
         let tx = self.state.db.write(&scope.org_scope()).await?;
         let name = self.known.names.get(model).cloned().unwrap_or_default();
         let head = registry::store::find_model(&tx, &scope, &name).await?;
-        let row = head.ok_or_else(|| TrackingError::missing(format!("Registered Model with name={name} not found")))?.id;
+        let row =
+            head.ok_or_else(|| TrackingError::missing(format!("Registered Model with name={name} not found")))?.id;
         if store::has_version(&tx, &scope, row, version.version).await? {
             return Ok(VersionOutcome::NumberTaken);
         }

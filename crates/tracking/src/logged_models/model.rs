@@ -139,8 +139,7 @@ pub fn check_name(name: &str) -> TrackingResult<()> {
 /// The list of registrations with one more, in Python's spelling of JSON.
 #[must_use]
 pub fn with_registration(list: Option<&str>, name: &str, version: i64) -> String {
-    let mut entries: Vec<serde_json::Value> =
-        list.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut entries: Vec<serde_json::Value> = list.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     entries.push(serde_json::json!({"name": name, "version": version}));
     let written: Vec<String> = entries
         .iter()

@@ -67,11 +67,7 @@ impl LoggedModels {
     ///
     /// # Errors
     /// When filter, order, size or token are not acceptable.
-    pub async fn search(
-        &self,
-        caller: &Caller,
-        fields: &Fields,
-    ) -> TrackingResult<(Vec<LoggedModel>, Option<String>)> {
+    pub async fn search(&self, caller: &Caller, fields: &Fields) -> TrackingResult<(Vec<LoggedModel>, Option<String>)> {
         if !fields.given("experiment_ids") {
             fields.demand("experiment_ids")?;
         }

@@ -68,10 +68,7 @@ impl LoggedModels {
         let model_id = format!("m-{}", crate::runs::model::run_id(self.state.env.random_bytes()));
         let now = self.state.env.now_ms();
         let made = LoggedModel {
-            artifact_uri: format!(
-                "{}/models/{model_id}/artifacts",
-                experiment.artifact_location.trim_end_matches('/')
-            ),
+            artifact_uri: format!("{}/models/{model_id}/artifacts", experiment.artifact_location.trim_end_matches('/')),
             model_id,
             experiment_id: experiment.id,
             name: draft.name.unwrap_or_else(|| random_name(self.state.env.random_bytes())),

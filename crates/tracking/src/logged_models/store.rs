@@ -112,9 +112,7 @@ const PAIR_COLUMNS: [&str; 5] = ["org_id", "project_id", "model_id", "key", "val
 fn pair_rows(scope: &ProjectScope, model_id: &str, pairs: &[(String, String)]) -> Vec<Vec<Value>> {
     pairs
         .iter()
-        .map(|(key, value)| {
-            binds![scope.org.uuid(), scope.project.uuid(), model_id, key.as_str(), value.as_str()]
-        })
+        .map(|(key, value)| binds![scope.org.uuid(), scope.project.uuid(), model_id, key.as_str(), value.as_str()])
         .collect()
 }
 
@@ -173,13 +171,7 @@ pub async fn delete_tag(tx: &Tx, scope: &ProjectScope, model_id: &str, key: &str
 ///
 /// # Errors
 /// Database failures.
-pub async fn set_status(
-    tx: &Tx,
-    scope: &ProjectScope,
-    model_id: &str,
-    status: Status,
-    now: i64,
-) -> TrackingResult<()> {
+pub async fn set_status(tx: &Tx, scope: &ProjectScope, model_id: &str, status: Status, now: i64) -> TrackingResult<()> {
     tx.execute(
         "UPDATE logged_models SET status = $4, updated_ms = $5 \
          WHERE org_id = $1 AND project_id = $2 AND model_id = $3",

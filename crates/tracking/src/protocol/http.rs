@@ -173,7 +173,7 @@ pub struct MlflowErrorBody {
 /// The errors any MLflow route may answer with, for `#[utoipa::path(responses(…, MlflowErrors))]`.
 #[derive(Debug, Clone, utoipa::IntoResponses)]
 #[response(status = "default", description = "The request was refused or failed")]
-pub struct MlflowErrors(#[to_schema] MlflowErrorBody);
+pub struct MlflowErrors(#[to_schema] pub MlflowErrorBody);
 
 fn body(code: Code, message: String) -> Vec<u8> {
     let class = code.class();
@@ -224,7 +224,9 @@ impl ErrorShape for MlflowShape {
         };
         // MLflow has no 422; a status that was given on purpose (405, 413, 416) stays.
         let status = match code {
-            Code::InvalidParameterValue if error.status() == StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            Code::InvalidParameterValue if error.status() == StatusCode::UNPROCESSABLE_ENTITY => {
+                StatusCode::BAD_REQUEST
+            }
             _ => error.status(),
         };
         response(status, code, error.detail().to_owned())

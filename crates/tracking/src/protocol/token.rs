@@ -19,9 +19,8 @@ pub fn encode(offset: u64) -> String {
 /// `INVALID_PARAMETER_VALUE` with MLflow's message for each way a token can be broken.
 pub fn decode(token: Option<&str>) -> TrackingResult<u64> {
     let Some(token) = token.filter(|t| !t.is_empty()) else { return Ok(0) };
-    let bytes = STANDARD
-        .decode(token)
-        .map_err(|_| TrackingError::invalid("Invalid page token, could not base64-decode"))?;
+    let bytes =
+        STANDARD.decode(token).map_err(|_| TrackingError::invalid("Invalid page token, could not base64-decode"))?;
     let parsed: Value = serde_json::from_slice(&bytes).map_err(|_| {
         TrackingError::invalid(format!("Invalid page token, decoded value=b{}", python::repr_str(&lossy(&bytes))))
     })?;

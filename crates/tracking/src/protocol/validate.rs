@@ -155,7 +155,9 @@ mod tests {
         for (key, norm) in [("a//b", "a/b"), ("a/", "a"), ("./a", "a"), ("/a", "/a"), ("..a", "..a"), ("", ".")] {
             assert!(message(key_name(key, "key")).ends_with(&format!("would resolve to '{norm}'")), "{key}");
         }
-        assert!(message(key_name("a\"b", "key")).starts_with("Invalid value \"a\\\"b\" for parameter 'key' supplied: N"));
+        assert!(
+            message(key_name("a\"b", "key")).starts_with("Invalid value \"a\\\"b\" for parameter 'key' supplied: N")
+        );
     }
 
     #[test]

@@ -139,10 +139,7 @@ async fn latest(state: TrackingState, caller: crate::protocol::Caller, request: 
     let Request(fields) = request;
     let name = fields.required("name")?;
     let versions = Registry::new(&state).latest(&caller, &name, &fields.texts("stages")?).await?;
-    reply_json(&VersionPage {
-        model_versions: versions.into_iter().map(Into::into).collect(),
-        next_page_token: None,
-    })
+    reply_json(&VersionPage { model_versions: versions.into_iter().map(Into::into).collect(), next_page_token: None })
 }
 
 #[utoipa::path(get, path = "/registered-models/get-latest-versions", operation_id = "mlflowGetLatestVersions",

@@ -6,11 +6,11 @@ mod http_versions;
 pub mod model;
 mod search;
 mod service;
-mod versions;
 pub mod source;
 pub mod store;
 mod store_search;
 pub mod uri;
+mod versions;
 pub mod wire;
 
 pub use model::{Alias, ModelVersion, RegisteredModel, Stage, Tag};

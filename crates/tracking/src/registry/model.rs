@@ -168,9 +168,7 @@ pub fn check_name(name: &str) -> TrackingResult<()> {
         return Err(TrackingError::invalid("Missing value for required parameter 'name'."));
     }
     if name.contains(['/', ':']) {
-        return Err(TrackingError::invalid(format!(
-            "Invalid model name '{name}'. Names cannot contain '/' or ':'."
-        )));
+        return Err(TrackingError::invalid(format!("Invalid model name '{name}'. Names cannot contain '/' or ':'.")));
     }
     let norm = normpath(name);
     if norm != name || norm == "." || norm.starts_with("..") || norm.starts_with('/') {
@@ -277,9 +275,6 @@ mod tests {
     #[test]
     fn the_last_value_of_a_tag_wins_at_its_first_place() {
         let tag = |k: &str, v: &str| Tag { key: k.into(), value: v.into() };
-        assert_eq!(
-            last_of_each(vec![tag("a", "1"), tag("b", "2"), tag("a", "3")]),
-            vec![tag("a", "3"), tag("b", "2")]
-        );
+        assert_eq!(last_of_each(vec![tag("a", "1"), tag("b", "2"), tag("a", "3")]), vec![tag("a", "3"), tag("b", "2")]);
     }
 }

@@ -22,9 +22,7 @@ fn page_of(fields: &Fields, default: i64, max: i64) -> TrackingResult<(u64, u64)
         return Err(wrong_type(&value, "max_results"));
     }
     let limit = u64::try_from(given).ok().filter(|n| *n > 0).ok_or_else(|| {
-        TrackingError::invalid(format!(
-            "Invalid value for max_results. It must be a positive integer, but got {given}"
-        ))
+        TrackingError::invalid(format!("Invalid value for max_results. It must be a positive integer, but got {given}"))
     })?;
     Ok((limit, decode_token(fields.text("page_token")?.as_deref())?))
 }

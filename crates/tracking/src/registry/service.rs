@@ -265,7 +265,12 @@ pub(super) async fn latest(
 }
 
 /// The version an alias points at.
-pub(super) async fn version_by_alias(tx: &Tx, caller: &Caller, name: &str, alias: &str) -> TrackingResult<ModelVersion> {
+pub(super) async fn version_by_alias(
+    tx: &Tx,
+    caller: &Caller,
+    name: &str,
+    alias: &str,
+) -> TrackingResult<ModelVersion> {
     if alias.to_lowercase() == "latest" {
         let newest = latest(tx, caller, name, &[]).await?.into_iter().max_by_key(|v| v.version);
         return newest.ok_or_else(|| TrackingError::missing(format!("Latest version not found for model {name}.")));

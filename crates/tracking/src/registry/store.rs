@@ -323,13 +323,7 @@ pub async fn set_version_tags(
 ///
 /// # Errors
 /// Database failures.
-pub async fn delete_version_tag(
-    tx: &Tx,
-    scope: &ProjectScope,
-    id: i64,
-    version: i64,
-    key: &str,
-) -> TrackingResult<()> {
+pub async fn delete_version_tag(tx: &Tx, scope: &ProjectScope, id: i64, version: i64, key: &str) -> TrackingResult<()> {
     tx.execute(
         "DELETE FROM model_version_tags WHERE org_id = $1 AND registered_id = $2 AND version = $3 AND key = $4",
         binds![scope.org.uuid(), id, version, key],

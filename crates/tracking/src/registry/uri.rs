@@ -16,11 +16,8 @@ impl Uri {
     /// Takes `text` apart. Anything is a URI of some sort: what has no scheme is a path.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let clean: String = text
-            .trim_start_matches(|c: char| c <= ' ')
-            .chars()
-            .filter(|c| !matches!(c, '\t' | '\r' | '\n'))
-            .collect();
+        let clean: String =
+            text.trim_start_matches(|c: char| c <= ' ').chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect();
         let (scheme, rest) = match clean.split_once(':') {
             Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
             _ => (String::new(), clean.as_str()),

@@ -262,7 +262,13 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such version.
-    pub async fn delete_version_tag(&self, caller: &Caller, name: &str, version: &str, key: &str) -> TrackingResult<()> {
+    pub async fn delete_version_tag(
+        &self,
+        caller: &Caller,
+        name: &str,
+        version: &str,
+        key: &str,
+    ) -> TrackingResult<()> {
         model::check_name(name)?;
         let number = model::parse_version(version)?;
         crate::protocol::key_name(key, "key")?;
@@ -361,9 +367,7 @@ async fn lineage(tx: &Tx, caller: &Caller, draft: &VersionDraft, given: Origin) 
             model::check_alias(&alias)?;
             service::version_by_alias(tx, caller, &name, &alias).await?.version
         }
-        ModelUri::Stage(name, stage) => {
-            newest(tx, caller, &name, Some(stage)).await?
-        }
+        ModelUri::Stage(name, stage) => newest(tx, caller, &name, Some(stage)).await?,
         ModelUri::Latest(name) | ModelUri::Logged(name) => newest(tx, caller, &name, None).await?,
     };
     let row = found_version(store::find_version(tx, &caller.scope, &name, number).await?, &name, number)?;

@@ -274,7 +274,8 @@ async fn log_batch(
     }
     check_limits(metrics.len(), params.len(), tags.len())?;
     let mut seen = HashSet::with_capacity(params.len());
-    let repeated: Vec<String> = params.iter().filter(|(key, _)| !seen.insert(key)).map(|(key, _)| repr_str(key)).collect();
+    let repeated: Vec<String> =
+        params.iter().filter(|(key, _)| !seen.insert(key)).map(|(key, _)| repr_str(key)).collect();
     if !repeated.is_empty() {
         return Err(TrackingError::invalid(format!(
             "Duplicate parameter keys have been submitted: [{}]. Please ensure the request contains only one param value \
@@ -285,8 +286,7 @@ async fn log_batch(
     let mut write = Write::new(caller.scope, run);
     write.batch = true;
     write.models = models;
-    write.metrics =
-        metrics.into_iter().map(|(key, value, at, step)| (key, Point::new(value, at, step))).collect();
+    write.metrics = metrics.into_iter().map(|(key, value, at, step)| (key, Point::new(value, at, step))).collect();
     write.params = params.into_iter().map(|(k, v)| (k, protocol::truncated(v, MAX_PARAM_VALUE))).collect();
     write.tags = tags.into_iter().map(|(k, v)| (k, protocol::truncated(v, MAX_TAG_VALUE))).collect();
     service::write(&state, write).await?;

@@ -7,7 +7,7 @@ pub mod model;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod store_search;
-pub(crate) mod view;
+pub(crate) mod store_view;
 
 pub use http::router;
 pub use model::RunStatus;

@@ -58,13 +58,13 @@ pub const PARENT_TAG: &str = "mlflow.parentRunId";
 const ADJECTIVES: &[&str] = &[
     "airy", "amber", "ample", "astute", "azure", "balmy", "bold", "brave", "breezy", "bright", "brisk", "calm",
     "candid", "clear", "clever", "cosy", "crisp", "curious", "dapper", "daring", "deep", "deft", "eager", "early",
-    "earnest", "easy", "fair", "fleet", "fond", "frank", "free", "fresh", "gentle", "glad", "golden", "grand",
-    "green", "hardy", "hazy", "honest", "humble", "jolly", "keen", "kind", "lasting", "light", "lively", "loyal",
-    "lucid", "lucky", "mellow", "merry", "mild", "misty", "modest", "neat", "nimble", "noble", "open", "patient",
-    "placid", "plain", "pleasant", "proud", "prime", "quick", "quiet", "rapid", "ready", "rich", "robust", "rosy",
-    "round", "silent", "silver", "simple", "sleek", "smart", "smooth", "snug", "soft", "solid", "sound", "spry",
-    "steady", "still", "sturdy", "subtle", "sunny", "sure", "swift", "tall", "tidy", "tranquil", "true", "upbeat",
-    "vast", "vivid", "warm", "wild", "wise", "witty", "young", "zesty",
+    "earnest", "easy", "fair", "fleet", "fond", "frank", "free", "fresh", "gentle", "glad", "golden", "grand", "green",
+    "hardy", "hazy", "honest", "humble", "jolly", "keen", "kind", "lasting", "light", "lively", "loyal", "lucid",
+    "lucky", "mellow", "merry", "mild", "misty", "modest", "neat", "nimble", "noble", "open", "patient", "placid",
+    "plain", "pleasant", "proud", "prime", "quick", "quiet", "rapid", "ready", "rich", "robust", "rosy", "round",
+    "silent", "silver", "simple", "sleek", "smart", "smooth", "snug", "soft", "solid", "sound", "spry", "steady",
+    "still", "sturdy", "subtle", "sunny", "sure", "swift", "tall", "tidy", "tranquil", "true", "upbeat", "vast",
+    "vivid", "warm", "wild", "wise", "witty", "young", "zesty",
 ];
 
 const NOUNS: &[&str] = &[

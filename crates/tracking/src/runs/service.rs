@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::model::{self, NAME_TAG, RunStatus};
 use super::store::{self, NewRun, RunChange};
-use super::view::{self, Detail, RunRow};
+use super::store_view::{self as view, Detail, RunRow};
 use super::{ingest, store_search};
 use crate::TrackingState;
 use crate::error::{TrackingError, TrackingResult};
@@ -221,8 +221,7 @@ pub(crate) async fn log_model(
     model_json: &str,
 ) -> TrackingResult<()> {
     const HISTORY: &str = "mlflow.log-model.history";
-    let malformed =
-        || TrackingError::invalid(format!("Malformed model info. \n {model_json} \n is not a valid JSON."));
+    let malformed = || TrackingError::invalid(format!("Malformed model info. \n {model_json} \n is not a valid JSON."));
     let model: Value = serde_json::from_str(model_json).map_err(|_| malformed())?;
     let mut missing: Vec<&str> = ["artifact_path", "flavors", "run_id", "utc_time_created"]
         .into_iter()
@@ -278,7 +277,9 @@ pub(crate) async fn search(
         out.push(b']');
     }
     if more {
-        out.extend_from_slice(format!(",\"next_page_token\":\"{}\"", protocol::encode_token(offset + limit)).as_bytes());
+        out.extend_from_slice(
+            format!(",\"next_page_token\":\"{}\"", protocol::encode_token(offset + limit)).as_bytes(),
+        );
     }
     out.push(b'}');
     Ok(out)

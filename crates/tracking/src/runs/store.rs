@@ -52,9 +52,7 @@ const HEAD: &str = "SELECT id, run_id, experiment_id, project_id, deleted FROM r
 /// `RESOURCE_DOES_NOT_EXIST`, also for runs of other projects.
 pub async fn require_run(tx: &Tx, scope: &ProjectScope, run_id: &str) -> TrackingResult<RunHead> {
     let sql = format!("{HEAD} WHERE run_id = $1 AND org_id = $2 AND project_id = $3");
-    tx.fetch_optional(&sql, binds![run_id, scope.org.uuid(), scope.project.uuid()])
-        .await?
-        .ok_or_else(|| no_run(run_id))
+    tx.fetch_optional(&sql, binds![run_id, scope.org.uuid(), scope.project.uuid()]).await?.ok_or_else(|| no_run(run_id))
 }
 
 /// The runs among `run_ids` that exist in the organisation, locked against other processes.
@@ -79,7 +77,8 @@ pub(crate) async fn find_runs(tx: &Tx, scope: &ProjectScope, run_ids: &[String])
     let mut heads = Vec::with_capacity(run_ids.len());
     for chunk in run_ids.chunks(500) {
         let n = chunk.len();
-        let sql = format!("{HEAD} WHERE run_id IN ({}) AND org_id = ${} AND project_id = ${}", in_list(1, n), n + 1, n + 2);
+        let sql =
+            format!("{HEAD} WHERE run_id IN ({}) AND org_id = ${} AND project_id = ${}", in_list(1, n), n + 1, n + 2);
         let mut values: Vec<Value> = chunk.iter().map(|id| Value::from(id.as_str())).collect();
         values.extend(binds![scope.org.uuid(), scope.project.uuid()]);
         heads.extend(tx.fetch_all::<RunHead>(&sql, values).await?);
@@ -139,12 +138,7 @@ pub(crate) async fn update_run(tx: &Tx, _: &ProjectScope, id: i64, change: &RunC
 }
 
 /// Deletes or restores a run. Repeating it keeps the first time of deletion.
-pub(crate) async fn set_deleted(
-    tx: &Tx,
-    _: &ProjectScope,
-    id: i64,
-    deleted_ms: Option<i64>,
-) -> Result<(), StoreError> {
+pub(crate) async fn set_deleted(tx: &Tx, _: &ProjectScope, id: i64, deleted_ms: Option<i64>) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE runs SET deleted = $1, deleted_ms = $2 WHERE id = $3 AND deleted <> $1",
         binds![deleted_ms.is_some(), deleted_ms, id],
@@ -196,11 +190,7 @@ pub(crate) async fn params(
 }
 
 /// Adds parameters that are not there yet.
-pub(crate) async fn insert_params(
-    tx: &Tx,
-    scope: &OrgScope,
-    params: &[(i64, &str, &str)],
-) -> Result<(), StoreError> {
+pub(crate) async fn insert_params(tx: &Tx, scope: &OrgScope, params: &[(i64, &str, &str)]) -> Result<(), StoreError> {
     let org = scope.org.uuid();
     let rows = params.iter().map(|(run, key, value)| binds![*run, *key, org, *value]).collect();
     tx.insert_many("run_params", &["run_pk", "param_key", "org_id", "param_value"], rows, Conflict::Fail).await?;

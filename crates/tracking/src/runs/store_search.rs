@@ -212,10 +212,8 @@ pub(crate) async fn extent(
         });
     }
     let location = if needs_location(search) { " JOIN experiments e ON e.id = r.experiment_id" } else { "" };
-    let sql = format!(
-        "SELECT COUNT(*) AS runs, MAX(r.id) AS newest FROM runs r{location} WHERE {}",
-        wheres.join(" AND ")
-    );
+    let sql =
+        format!("SELECT COUNT(*) AS runs, MAX(r.id) AS newest FROM runs r{location} WHERE {}", wheres.join(" AND "));
     tx.fetch_one(&sql, binds.into_values()).await
 }
 
@@ -253,7 +251,8 @@ fn order_by(
         Key::Metric(key) => {
             pair("metric_series", "metric_key", key, binds);
             let nan = binds.add(true);
-            order.push(format!("(CASE WHEN o{i}.metric_key IS NULL THEN 2 WHEN o{i}.is_nan = {nan} THEN 1 ELSE 0 END)"));
+            order
+                .push(format!("(CASE WHEN o{i}.metric_key IS NULL THEN 2 WHEN o{i}.is_nan = {nan} THEN 1 ELSE 0 END)"));
             order.push(format!("o{i}.metric_value {direction}"));
         }
         Key::Param(key) => {

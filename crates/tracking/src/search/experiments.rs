@@ -79,9 +79,9 @@ fn term(clause: &Clause) -> TrackingResult<Term> {
             .ok_or_else(|| clause.bad_operator(format!("Invalid comparator for tag: {operator}")));
     }
     if clause.operand == Operand::Nothing {
-        return Err(clause.bad_operator(format!(
-            "IS NULL / IS NOT NULL is only supported for tags, not for attribute '{key}'"
-        )));
+        return Err(
+            clause.bad_operator(format!("IS NULL / IS NOT NULL is only supported for tags, not for attribute '{key}'"))
+        );
     }
     match key.as_str() {
         "creation_time" | "last_update_time" => time(clause, &key),
@@ -98,10 +98,8 @@ fn time(clause: &Clause, key: &str) -> TrackingResult<Term> {
             return Err(clause.bad_value(format!("Invalid value for numeric attribute '{key}': '{digits}'")));
         }
         _ => {
-            return Err(clause.bad_value(format!(
-                "Expected numeric value type for numeric attribute: {key}. Found {}",
-                clause.raw
-            )));
+            return Err(clause
+                .bad_value(format!("Expected numeric value type for numeric attribute: {key}. Found {}", clause.raw)));
         }
     };
     let test = NumberTest::of(&clause.operator).ok_or_else(|| {
@@ -134,9 +132,8 @@ fn id(clause: &Clause) -> TrackingResult<Term> {
 
 fn name(clause: &Clause) -> TrackingResult<Term> {
     if let Operand::List(_) = clause.operand {
-        return Err(clause.bad_value(
-            "Only ['experiment_id'] attributes support comparison with a list of quoted string values.",
-        ));
+        return Err(clause
+            .bad_value("Only ['experiment_id'] attributes support comparison with a list of quoted string values."));
     }
     let text = clause.text()?.ok_or_else(|| no_text(clause))?;
     let test = text_test(&clause.operator, Some(text), None);

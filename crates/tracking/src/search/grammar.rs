@@ -122,10 +122,8 @@ fn clause(tokens: &[Token]) -> Option<((Clause, Kind), usize)> {
     let left = tokens.first()?;
     let second = tokens.get(1)?;
     let is_value = |t: &Token| {
-        matches!(
-            t.kind,
-            Kind::Identifier | Kind::Text | Kind::Integer | Kind::Float | Kind::List | Kind::Operation
-        ) || t.is_keyword("null")
+        matches!(t.kind, Kind::Identifier | Kind::Text | Kind::Integer | Kind::Float | Kind::List | Kind::Operation)
+            || t.is_keyword("null")
     };
     let make = |operator: String, written: &str, value: Option<&Token>, used: usize| {
         let clause = Clause {
@@ -168,7 +166,9 @@ fn operand(token: &Token) -> Operand {
     let text = token.text.clone();
     match token.kind {
         Kind::Text => Operand::Text(inner(&text)),
-        Kind::Identifier if text.len() >= 2 && text.starts_with('"') && text.ends_with('"') => Operand::Text(inner(&text)),
+        Kind::Identifier if text.len() >= 2 && text.starts_with('"') && text.ends_with('"') => {
+            Operand::Text(inner(&text))
+        }
         Kind::Identifier => Operand::Word(text),
         Kind::Integer => Operand::Integer(text),
         Kind::Float => Operand::Float(text),
@@ -323,10 +323,7 @@ mod tests {
 
     #[test]
     fn stray_pieces_are_named() {
-        assert_eq!(
-            message(clauses("a = 1 OR b = 2", Stray::Quoted)),
-            "Invalid clause(s) in filter string: 'OR'"
-        );
+        assert_eq!(message(clauses("a = 1 OR b = 2", Stray::Quoted)), "Invalid clause(s) in filter string: 'OR'");
         assert_eq!(
             message(clauses("params.pp = 'a", Stray::Quoted)),
             "Invalid clause(s) in filter string: 'params.pp', '=', ''', 'a'"
@@ -341,7 +338,9 @@ mod tests {
     #[test]
     fn the_position_of_a_fault_is_known() {
         match clauses("metrics.a > 1 OR b = 2", Stray::Quoted) {
-            Err(TrackingError::Refused { position: Some(p), .. }) => assert_eq!((p.pointer.as_str(), p.offset), (FILTER, 14)),
+            Err(TrackingError::Refused { position: Some(p), .. }) => {
+                assert_eq!((p.pointer.as_str(), p.offset), (FILTER, 14))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -373,7 +372,10 @@ mod tests {
         assert_eq!(order_item("timestamp", "/order_by/0").unwrap(), ("timestamp".to_owned(), true));
         assert_eq!(message(order_item("", "/o")), "Invalid order_by clause ''. Could not be parsed.");
         assert_eq!(message(order_item("a, b", "/o")), "Invalid order_by clause 'a, b'. Could not be parsed.");
-        assert_eq!(message(order_item("metrics.acc FOO", "/o")), "Invalid ordering key in order_by clause 'metrics.acc FOO'.");
+        assert_eq!(
+            message(order_item("metrics.acc FOO", "/o")),
+            "Invalid ordering key in order_by clause 'metrics.acc FOO'."
+        );
     }
 
     proptest::proptest! {

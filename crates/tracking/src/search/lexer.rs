@@ -41,11 +41,63 @@ impl Token {
 
 /// Words that the tokenizer takes for SQL where a name could stand alone.
 const KEYWORDS: &[&str] = &[
-    "all", "and", "any", "as", "asc", "begin", "between", "by", "case", "cast", "column", "create", "date", "delete",
-    "desc", "distinct", "drop", "else", "end", "exists", "false", "for", "from", "group", "having", "in", "index",
-    "insert", "into", "is", "join", "key", "limit", "not", "null", "offset", "on", "or", "order", "primary", "select",
-    "set", "table", "then", "time", "timestamp", "true", "union", "unique", "update", "user", "using", "values", "view",
-    "when", "where", "with",
+    "all",
+    "and",
+    "any",
+    "as",
+    "asc",
+    "begin",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "column",
+    "create",
+    "date",
+    "delete",
+    "desc",
+    "distinct",
+    "drop",
+    "else",
+    "end",
+    "exists",
+    "false",
+    "for",
+    "from",
+    "group",
+    "having",
+    "in",
+    "index",
+    "insert",
+    "into",
+    "is",
+    "join",
+    "key",
+    "limit",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "select",
+    "set",
+    "table",
+    "then",
+    "time",
+    "timestamp",
+    "true",
+    "union",
+    "unique",
+    "update",
+    "user",
+    "using",
+    "values",
+    "view",
+    "when",
+    "where",
+    "with",
 ];
 
 /// How many characters quotes and parentheses may look ahead in one filter. Real filters need little more than their
@@ -305,18 +357,21 @@ mod tests {
             let tokens = kinds(text);
             assert_eq!(
                 tokens,
-                [
-                    (Kind::Identifier, "metrics.acc".into()),
-                    (Kind::Operator, ">=".into()),
-                    (Kind::Float, "0.5".into())
-                ]
+                [(Kind::Identifier, "metrics.acc".into()), (Kind::Operator, ">=".into()), (Kind::Float, "0.5".into())]
             );
         }
     }
 
     #[test]
     fn numbers_are_what_sql_calls_numbers() {
-        for (text, kind) in [("1", Kind::Integer), ("-1", Kind::Integer), (".5", Kind::Float), ("5.", Kind::Float), ("1e-3", Kind::Float), ("1.5e10", Kind::Float)] {
+        for (text, kind) in [
+            ("1", Kind::Integer),
+            ("-1", Kind::Integer),
+            (".5", Kind::Float),
+            ("5.", Kind::Float),
+            ("1e-3", Kind::Float),
+            ("1.5e10", Kind::Float),
+        ] {
             assert_eq!(kinds(text), [(kind, text.to_owned())]);
         }
         assert_ne!(kinds("0x10").len(), 1);

@@ -142,8 +142,7 @@ fn bad_operator(clause: &Clause, entity: &str, key: &str, valid: &str) -> Tracki
 }
 
 fn number(clause: &Clause, entity: &str, key: &str) -> TrackingResult<(NumberTest, f64)> {
-    let test =
-        NumberTest::of(&clause.operator).ok_or_else(|| bad_operator(clause, entity, key, NUMBER_OPERATORS))?;
+    let test = NumberTest::of(&clause.operator).ok_or_else(|| bad_operator(clause, entity, key, NUMBER_OPERATORS))?;
     let number = clause.raw.trim().parse::<f64>().ok().filter(|n| n.is_finite());
     let number = number.ok_or_else(|| {
         clause.bad_value(format!("Expected a number to compare {entity}.{key} with. Got value {}", clause.raw))
@@ -198,9 +197,12 @@ fn status(clause: &Clause, filter: &str) -> TrackingResult<Term> {
     let named = list.or_else(|| text.map(|t| vec![t])).unwrap_or_default();
     let mut states = Vec::with_capacity(named.len());
     for name in &named {
-        states.push(Status::ALL.into_iter().find(|s| s.as_str() == name).ok_or_else(|| {
-            clause.bad_value(format!("Unknown model status in filter: {}", repr_str(name)))
-        })?);
+        states.push(
+            Status::ALL
+                .into_iter()
+                .find(|s| s.as_str() == name)
+                .ok_or_else(|| clause.bad_value(format!("Unknown model status in filter: {}", repr_str(name))))?,
+        );
     }
     Ok(Term::Status(Status::ALL.into_iter().filter(|s| states.contains(s) == is).collect()))
 }
@@ -275,9 +277,9 @@ pub fn terms(filter: &str) -> TrackingResult<Vec<Term>> {
 pub fn key(field: &str, dataset: Dataset) -> TrackingResult<Key> {
     match field.split_once('.') {
         Some(("metrics", name)) => Ok(Key::Metric(name.to_owned(), dataset)),
-        Some(_) => Err(TrackingError::invalid(format!(
-            "Invalid order by field name: {field}. Only metrics are supported."
-        ))),
+        Some(_) => {
+            Err(TrackingError::invalid(format!("Invalid order by field name: {field}. Only metrics are supported.")))
+        }
         None => match column(field) {
             Some(Column::Text(column)) => Ok(Key::Text(column)),
             Some(Column::Time(column)) => Ok(Key::Time(column)),

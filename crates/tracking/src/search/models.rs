@@ -120,10 +120,8 @@ fn value(of: Of, clause: &Clause, tag: bool, key: &str) -> TrackingResult<Value>
         return Ok(Value::Text(text));
     }
     if tag {
-        return Err(clause.bad_value(format!(
-            "Expected a quoted string value for tag (e.g. 'my-value'). Got value {}",
-            clause.raw
-        )));
+        return Err(clause
+            .bad_value(format!("Expected a quoted string value for tag (e.g. 'my-value'). Got value {}", clause.raw)));
     }
     match &clause.operand {
         Operand::List(_) if !of.listable().contains(&key) => {
@@ -175,15 +173,13 @@ fn term(read: Read<'_>) -> TrackingResult<Term> {
 }
 
 fn number(clause: &Clause, key: &str, value: Value) -> TrackingResult<Term> {
-    let test = NumberTest::of(&clause.operator).ok_or_else(|| {
-        clause.bad_operator(format!("Invalid comparator for attribute {key}: {}", clause.operator))
-    })?;
+    let test = NumberTest::of(&clause.operator)
+        .ok_or_else(|| clause.bad_operator(format!("Invalid comparator for attribute {key}: {}", clause.operator)))?;
     let (Value::Text(text) | Value::Number(text)) = value else {
         return Err(clause.bad_value(format!("Invalid value for numeric attribute '{key}': {}", clause.raw)));
     };
-    let number = python_int(&text).ok_or_else(|| {
-        clause.bad_value(format!("Invalid value for numeric attribute '{key}': {}", repr_str(&text)))
-    })?;
+    let number = python_int(&text)
+        .ok_or_else(|| clause.bad_value(format!("Invalid value for numeric attribute '{key}': {}", repr_str(&text))))?;
     // A number beyond all versions compares as the last one would.
     Ok(Term::Number(test, i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX })))
 }
@@ -215,10 +211,9 @@ fn parse(
     let mut read = Vec::with_capacity(clauses.len());
     for clause in &clauses {
         if clause.operand == Operand::Nothing {
-            return Err(clause.bad_operator(format!(
-                "IS NULL / IS NOT NULL is not supported for {} search.",
-                of.what()
-            )));
+            return Err(
+                clause.bad_operator(format!("IS NULL / IS NOT NULL is not supported for {} search.", of.what()))
+            );
         }
         let (tag, key) = identify(of, clause)?;
         let value = value(of, clause, tag, &key)?;
@@ -235,10 +230,7 @@ fn parse(
     Ok(Search { terms, prompts, order: keys })
 }
 
-fn order_keys(
-    order_by: &[String],
-    order: impl Fn(&str) -> Result<Key, String>,
-) -> TrackingResult<Vec<(Key, bool)>> {
+fn order_keys(order_by: &[String], order: impl Fn(&str) -> Result<Key, String>) -> TrackingResult<Vec<(Key, bool)>> {
     let mut keys: Vec<(Key, bool)> = Vec::with_capacity(order_by.len());
     for (i, item) in order_by.iter().enumerate() {
         let pointer = format!("/order_by/{i}");
@@ -282,10 +274,7 @@ pub fn versions(filter: &str, order_by: &[String]) -> TrackingResult<Search> {
     let mut search = parse(Of::Versions, filter, order_by, |identifier| {
         let (prefix, key) = grammar::split(identifier);
         if !matches!(prefix.unwrap_or("attribute"), "attribute" | "attributes") {
-            return Err(format!(
-                "Invalid order by key '{identifier}' specified. Valid keys are {}",
-                python_set(&KEYS)
-            ));
+            return Err(format!("Invalid order by key '{identifier}' specified. Valid keys are {}", python_set(&KEYS)));
         }
         match grammar::unquoted(grammar::unquoted(key, &['\'', '"']), &['`']) {
             "name" => Ok(Key::Name),
@@ -328,11 +317,11 @@ mod tests {
 
     #[test]
     fn orders_are_completed() {
-        assert_eq!(models("", &["timestamp DESC".to_owned()]).unwrap().order, [(Key::Updated, false), (Key::Name, true)]);
         assert_eq!(
-            versions("", &[]).unwrap().order,
-            [(Key::Updated, false), (Key::Name, true), (Key::Version, false)]
+            models("", &["timestamp DESC".to_owned()]).unwrap().order,
+            [(Key::Updated, false), (Key::Name, true)]
         );
+        assert_eq!(versions("", &[]).unwrap().order, [(Key::Updated, false), (Key::Name, true), (Key::Version, false)]);
         let twice = ["name".to_owned(), "name DESC".to_owned()];
         assert_eq!(message(models("", &twice)), "`order_by` contains duplicate fields: ['name', 'name DESC']");
     }
@@ -356,7 +345,10 @@ mod tests {
             message(versions("source_path IN ('a')", &[])),
             "Only ['name', 'run_id'] attributes support comparison with a list of quoted string values."
         );
-        assert_eq!(message(versions("run_id IS NULL", &[])), "IS NULL / IS NOT NULL is not supported for model version search.");
+        assert_eq!(
+            message(versions("run_id IS NULL", &[])),
+            "IS NULL / IS NOT NULL is not supported for model version search."
+        );
         assert_eq!(versions("version_number >= '2'", &[]).unwrap().terms, [Term::Number(NumberTest::AtLeast, 2)]);
     }
 }

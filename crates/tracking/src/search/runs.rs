@@ -82,8 +82,18 @@ const ENTITIES: &str = "['metric', 'parameter', 'tag', 'attribute', 'dataset']";
 const ORDER_KEYS: [&str; 9] =
     ["Created", "artifact_uri", "created", "end_time", "run_id", "run_name", "start_time", "status", "user_id"];
 const FILTER_KEYS: [&str; 12] = [
-    "Created", "Run Name", "Run name", "artifact_uri", "created", "end_time", "run name", "run_id", "run_name",
-    "start_time", "status", "user_id",
+    "Created",
+    "Run Name",
+    "Run name",
+    "artifact_uri",
+    "created",
+    "end_time",
+    "run name",
+    "run_id",
+    "run_name",
+    "start_time",
+    "status",
+    "user_id",
 ];
 const TEXT_OPERATORS: [&str; 6] = ["!=", "=", "ILIKE", "IN", "LIKE", "NOT IN"];
 const PAIR_OPERATORS: [&str; 6] = ["!=", "=", "ILIKE", "IS NOT NULL", "IS NULL", "LIKE"];
@@ -168,9 +178,9 @@ fn value(clause: &Clause, entity: Entity, key: &str) -> TrackingResult<Value> {
     };
     let numeric = matches!(key, "start_time" | "end_time" | "created" | "Created");
     match entity {
-        Entity::Metric => number().map(Value::Number).ok_or_else(|| {
-            clause.bad_value(format!("Expected numeric value type for metric. Found {}", clause.raw))
-        }),
+        Entity::Metric => number()
+            .map(Value::Number)
+            .ok_or_else(|| clause.bad_value(format!("Expected numeric value type for metric. Found {}", clause.raw))),
         Entity::Attribute if numeric => number().map(Value::Number).ok_or_else(|| {
             clause.bad_value(format!("Expected numeric value type for numeric attribute: {key}. Found {}", clause.raw))
         }),
@@ -194,8 +204,10 @@ fn value(clause: &Clause, entity: Entity, key: &str) -> TrackingResult<Value> {
             let what = if entity == Entity::Dataset { "dataset attributes" } else { "attributes" };
             match clause.text()? {
                 Some(text) => Ok(Value::Text(text)),
-                None => Err(clause
-                    .bad_value(format!("Expected a quoted string value for {what}. Got value {}", clause.raw))),
+                None => {
+                    Err(clause
+                        .bad_value(format!("Expected a quoted string value for {what}. Got value {}", clause.raw)))
+                }
             }
         }
     }
@@ -224,9 +236,7 @@ fn term(clause: &Clause, entity: Entity, key: String, value: Value) -> TrackingR
     if let Value::Number(number) = value {
         let test = NumberTest::of(operator);
         return match (entity, attribute(&key)) {
-            (Entity::Metric, _) => {
-                Ok(Term::Metric(key, test.ok_or_else(|| refuse(&NUMBER_OPERATORS, ""))?, number))
-            }
+            (Entity::Metric, _) => Ok(Term::Metric(key, test.ok_or_else(|| refuse(&NUMBER_OPERATORS, ""))?, number)),
             (_, Some(attribute)) => {
                 Ok(Term::Number(attribute, test.ok_or_else(|| refuse(&TEXT_OPERATORS, "'"))?, number))
             }
@@ -279,8 +289,10 @@ pub fn parse(filter: &str, order_by: &[String], view: View) -> TrackingResult<Se
         read.push((clause, entity, key, value));
     }
     let order = order(order_by)?;
-    let terms =
-        read.into_iter().map(|(clause, entity, key, value)| term(clause, entity, key, value)).collect::<Result<_, _>>()?;
+    let terms = read
+        .into_iter()
+        .map(|(clause, entity, key, value)| term(clause, entity, key, value))
+        .collect::<Result<_, _>>()?;
     Ok(Search { terms, order, view, newest: None })
 }
 

@@ -69,8 +69,8 @@ pub(crate) fn entries<'a, T: Deserialize<'a>>(column: Option<&'a str>) -> Tracki
 /// The runs of the given numbers, in that order.
 pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<Vec<RunRow>, StoreError> {
     let dialect = tx.dialect();
-    let metrics =
-        dialect.json_group(&[("k", "metric_key"), ("b", "value_bits"), ("t", "logged_at"), ("s", "step")], "metric_key");
+    let metrics = dialect
+        .json_group(&[("k", "metric_key"), ("b", "value_bits"), ("t", "logged_at"), ("s", "step")], "metric_key");
     let params = dialect.json_group(&[("key", "param_key"), ("value", "param_value")], "param_key");
     let tags = dialect.json_group(&[("key", "tag_key"), ("value", "tag_value")], "tag_key");
     let datasets = dialect.json_group(
@@ -85,10 +85,8 @@ pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<V
         ],
         "i.position",
     );
-    let models = dialect.json_group(
-        &[("m", "model_id"), ("s", "step"), ("o", "CASE WHEN is_output THEN 1 ELSE 0 END")],
-        "id",
-    );
+    let models =
+        dialect.json_group(&[("m", "model_id"), ("s", "step"), ("o", "CASE WHEN is_output THEN 1 ELSE 0 END")], "id");
     let mut rows = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(250) {
         let n = chunk.len();
@@ -137,7 +135,8 @@ fn number(value: i64, out: &mut Vec<u8>) {
 
 /// Writes `info`.
 pub(crate) fn write_info(row: &RunRow, ids: ExperimentIds, out: &mut Vec<u8>) {
-    for (key, value) in [("{\"run_id\":", &row.run_id), (",\"run_uuid\":", &row.run_id), (",\"run_name\":", &row.name)] {
+    for (key, value) in [("{\"run_id\":", &row.run_id), (",\"run_uuid\":", &row.run_id), (",\"run_name\":", &row.name)]
+    {
         out.extend_from_slice(key.as_bytes());
         text(value, out);
     }
@@ -259,7 +258,11 @@ fn write_inputs(row: &RunRow, detail: Detail, out: &mut Vec<u8>) -> TrackingResu
     let mut first = true;
     for model in models.iter().filter(|m| m.o == 0) {
         if first {
-            out.extend_from_slice(if datasets.is_empty() { &b"\"model_inputs\":["[..] } else { b",\"model_inputs\":[" });
+            out.extend_from_slice(if datasets.is_empty() {
+                &b"\"model_inputs\":["[..]
+            } else {
+                b",\"model_inputs\":["
+            });
         } else {
             out.push(b',');
         }

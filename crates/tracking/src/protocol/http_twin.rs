@@ -9,9 +9,7 @@ pub fn twins<S>(make: impl Fn() -> OpenApiRouter<S>, prefixes: &[(&str, &str)]) 
 where
     S: Send + Sync + Clone + 'static,
 {
-    prefixes.iter().fold(OpenApiRouter::new(), |router, (prefix, suffix)| {
-        router.nest(prefix, renamed(make(), suffix))
-    })
+    prefixes.iter().fold(OpenApiRouter::new(), |router, (prefix, suffix)| router.nest(prefix, renamed(make(), suffix)))
 }
 
 /// The router with `suffix` appended to every operation id.
