@@ -45,7 +45,7 @@ pub fn blob_error(error: BlobError) -> TrackingError {
 
 /// The refusal of a path with nothing there.
 #[must_use]
-pub fn no_artifact(path: &str) -> TrackingError {
+pub(super) fn no_artifact(path: &str) -> TrackingError {
     TrackingError::missing(format!("No such artifact: '{path}'"))
 }
 

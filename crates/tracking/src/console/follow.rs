@@ -90,10 +90,8 @@ impl Follow {
     async fn next(&mut self) -> Option<RunEvent> {
         loop {
             if let Some(event) = self.queue.pop_front() {
-                if matches!(event, RunEvent::Metrics { .. }) {
-                    if !std::mem::take(&mut self.rested) {
-                        tokio::time::sleep(MESSAGE_EVERY).await;
-                    }
+                if matches!(event, RunEvent::Metrics { .. }) && !std::mem::take(&mut self.rested) {
+                    tokio::time::sleep(MESSAGE_EVERY).await;
                 }
                 return Some(event);
             }

@@ -19,7 +19,7 @@ use crate::search::experiments::Search;
 /// An experiment as MLflow's clients read it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MlflowExperiment)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     /// Its id: digits.
     pub experiment_id: String,
     /// Its name, unique in the project.

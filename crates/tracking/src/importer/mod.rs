@@ -6,11 +6,14 @@ pub mod model;
 pub mod service;
 mod store;
 mod transfer;
+mod transfer_files;
+mod transfer_registry;
 mod writer;
 
 pub use model::{Entry, FormatError, Header, read};
 pub use service::{Imported, load};
-pub use transfer::{Reserved, Transfer, VersionOutcome};
+pub use transfer::{Reserved, Transfer};
+pub use transfer_registry::VersionOutcome;
 
 #[cfg(test)]
 mod tests;

@@ -5,16 +5,12 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-use futures::Stream;
-use rhiza_kernel::BlobId;
 use serde_json::Value;
 
 use super::known::{Known, Place, Target};
-use super::model::{Experiment, Model, OwnerKind, Registered, Run, Version, is_model_id, is_run_id};
+use super::model::{Experiment, Model, OwnerKind, Run, is_model_id, is_run_id};
 use super::store;
 use super::writer::Writer;
-use crate::artifacts::{self, Artifact, blob_error};
 use crate::error::{TrackingError, TrackingResult};
 use crate::experiments::ids::ExperimentIds;
 use crate::journal::Change;
@@ -22,11 +18,10 @@ use crate::metrics::{Point, history};
 use crate::protocol::Caller;
 use crate::runs::store::RunChange;
 use crate::state::TrackingState;
-use crate::{experiments, logged_models, registry, runs};
+use crate::{experiments, logged_models, runs};
 
 const EXPERIMENT: &str = "experiment";
-const REGISTERED: &str = "registered_model";
-const VERSION: &str = "version";
+pub(super) const REGISTERED: &str = "registered_model";
 
 impl OwnerKind {
     const fn noted(self) -> &'static str {
@@ -50,32 +45,18 @@ pub enum Reserved {
     Refused(String),
 }
 
-/// What became of a version of a registered model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VersionOutcome {
-    /// It is new here.
-    Brought {
-        /// Whether its files are here too.
-        has_files: bool,
-    },
-    /// It was brought before.
-    There,
-    /// Another version has its number here.
-    NumberTaken,
-}
-
-struct Noted {
-    target: String,
-    done: bool,
+pub(super) struct Noted {
+    pub(super) target: String,
+    pub(super) done: bool,
 }
 
 /// A copy out of one source into one project.
 pub struct Transfer {
-    state: TrackingState,
-    caller: Caller,
-    source: String,
+    pub(super) state: TrackingState,
+    pub(super) caller: Caller,
+    pub(super) source: String,
     ids: ExperimentIds,
-    known: Known,
+    pub(super) known: Known,
     notes: HashMap<(String, String), Noted>,
 }
 
@@ -143,11 +124,11 @@ impl Transfer {
         Ok(())
     }
 
-    fn noted(&self, kind: &str, id: &str) -> Option<&Noted> {
+    pub(super) fn noted(&self, kind: &str, id: &str) -> Option<&Noted> {
         self.notes.get(&(kind.to_owned(), id.to_owned()))
     }
 
-    fn remember_note(&mut self, kind: &str, id: &str, target: &str, done: bool) {
+    pub(super) fn remember_note(&mut self, kind: &str, id: &str, target: &str, done: bool) {
         self.notes.insert((kind.to_owned(), id.to_owned()), Noted { target: target.to_owned(), done });
     }
 
@@ -165,7 +146,7 @@ impl Transfer {
         let default = (experiment.id == "0").then(|| self.ids.default_row());
         let mut writer = Writer::new(&tx, scope, &self.state.env, &mut self.known);
         match default {
-            Some(row) => writer.into_default(experiment, row).await?,
+            Some(row) => writer.join_default(experiment, row).await?,
             None => writer.experiment(experiment).await?,
         }
         let target = self.known.place(&experiment.id)?.row.to_string();
@@ -242,21 +223,21 @@ impl Transfer {
     /// How far a run or model is that was noted before.
     fn state_of(&self, of: OwnerKind, id: &str) -> Option<Reserved> {
         let noted = self.noted(of.noted(), id)?;
-        // What was brought and removed here for good stays removed.
-        let gone = of == OwnerKind::Run && !self.known.runs.contains_key(id);
-        Some(if noted.done || gone { Reserved::There } else { Reserved::Unfinished })
+        Some(if noted.done || self.is_gone(of, id) { Reserved::There } else { Reserved::Unfinished })
+    }
+
+    /// Whether a thing was brought and has been removed here for good: it stays removed.
+    pub(super) fn is_gone(&self, of: OwnerKind, id: &str) -> bool {
+        match of {
+            OwnerKind::Run => !self.known.runs.contains_key(id),
+            OwnerKind::Model => self.noted(of.noted(), id).is_some_and(|n| n.done) && self.known.root(of, id).is_err(),
+        }
     }
 
     /// Whether a run or model is here, whole or not.
     #[must_use]
     pub fn knows(&self, of: OwnerKind, id: &str) -> bool {
         self.notes.contains_key(&(of.noted().to_owned(), id.to_owned()))
-    }
-
-    /// Whether a version of a registered model was brought before.
-    #[must_use]
-    pub fn knows_version(&self, model: &str, version: i64) -> bool {
-        self.noted(VERSION, &format!("{model}/{version}")).is_some()
     }
 
     /// Fills a run with all but its histories and files.
@@ -311,60 +292,7 @@ impl Transfer {
         Ok(())
     }
 
-    /// Where a file of a run or model goes; `None` when it is there already, in that size.
-    ///
-    /// # Errors
-    /// When the path cannot be one here; database failures.
-    pub async fn place_for(
-        &self,
-        of: OwnerKind,
-        id: &str,
-        path: &str,
-        size: Option<u64>,
-    ) -> TrackingResult<Option<String>> {
-        let folder = artifacts::path::of_uri(self.known.root(of, id)?).ok_or_else(artifacts::path::invalid)?;
-        let below = artifacts::path::clean(path)?;
-        if below.is_empty() {
-            return Err(artifacts::path::invalid());
-        }
-        let path = artifacts::path::join(&folder, &below);
-        let tx = self.state.db.read(&self.caller.scope.org_scope()).await?;
-        let there = artifacts::store::find(&tx, &self.caller.scope, &path).await?;
-        Ok(if there.is_some_and(|file| Some(file.size) == size) { None } else { Some(path) })
-    }
-
-    /// Stores a file at a place that [`Self::place_for`] gave; tells how long it is.
-    ///
-    /// # Errors
-    /// When the stream breaks off or the place is a folder; failures of database and blob storage.
-    pub async fn file<S, E>(&self, place: &str, body: S) -> TrackingResult<u64>
-    where
-        S: Stream<Item = Result<Bytes, E>> + Send,
-        E: std::fmt::Display,
-    {
-        let id: BlobId = self.state.env.new_id();
-        let stored = self.state.blobs.put(id, body, None).await.map_err(blob_error)?;
-        let size = stored.size;
-        let artifact = Artifact { path: place.to_owned(), blob: id, size, checksum: stored.checksum };
-        let written = self.write_file(&artifact).await;
-        if written.is_err() && self.state.blobs.delete(id).await.is_err() {
-            // Nothing refers to it: the garbage collector finds it.
-            tracing::debug!(blob = %id, "a blob without a row was left to the garbage collector");
-        }
-        written.map(|()| size)
-    }
-
-    async fn write_file(&self, artifact: &Artifact) -> TrackingResult<()> {
-        let tx = self.state.db.write(&self.caller.scope.org_scope()).await?;
-        if artifacts::store::clashes(&tx, &self.caller.scope, &artifact.path).await? {
-            return Err(artifacts::path::invalid());
-        }
-        artifacts::store::put(&tx, &self.caller.scope, artifact, self.state.env.now()).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Notes that nothing is missing of a run or model.
+    /// Notes that nothing but files is missing of a run or model.
     ///
     /// # Errors
     /// Database failures.
@@ -376,64 +304,6 @@ impl Transfer {
             noted.done = true;
         }
         Ok(())
-    }
-
-    /// Brings a registered model, without versions.
-    ///
-    /// # Errors
-    /// When a text cannot be stored; database failures.
-    pub async fn registered(&mut self, registered: &Registered) -> TrackingResult<Reserved> {
-        let scope = self.caller.scope;
-        if let Some(noted) = self.noted(REGISTERED, &registered.name) {
-            let tx = self.state.db.read(&scope.org_scope()).await?;
-            let there = registry::store::find_model(&tx, &scope, &noted.target).await?;
-            let gone = || Reserved::Refused("it was copied before and has been renamed or removed here".to_owned());
-            return Ok(there.map_or_else(gone, |_| Reserved::There));
-        }
-        let tx = self.state.db.write(&scope.org_scope()).await?;
-        let mut writer = Writer::new(&tx, &scope, &self.state.env, &mut self.known);
-        writer.reserve_name(&registered.name).await?;
-        writer.registered_head(registered).await?;
-        let target = self.known.names.get(&registered.name).cloned().unwrap_or_default();
-        store::note(&tx, &scope, &self.source, REGISTERED, &registered.name, &target, true).await?;
-        tx.commit().await?;
-        self.remember_note(REGISTERED, &registered.name, &target, true);
-        Ok(Reserved::New)
-    }
-
-    /// Brings a version of a registered model that was brought, and the aliases that point at it.
-    ///
-    /// # Errors
-    /// When a text cannot be stored; database failures. Nothing is written then.
-    pub async fn version(
-        &mut self,
-        model: &str,
-        version: &Version,
-        aliases: &[&str],
-    ) -> TrackingResult<VersionOutcome> {
-        let place = format!("{model}/{}", version.version);
-        if self.noted(VERSION, &place).is_some() {
-            return Ok(VersionOutcome::There);
-        }
-        let scope = self.caller.scope;
-        let tx = self.state.db.write(&scope.org_scope()).await?;
-        let name = self.known.names.get(model).cloned().unwrap_or_default();
-        let head = registry::store::find_model(&tx, &scope, &name).await?;
-        let row =
-            head.ok_or_else(|| TrackingError::missing(format!("Registered Model with name={name} not found")))?.id;
-        if store::has_version(&tx, &scope, row, version.version).await? {
-            return Ok(VersionOutcome::NumberTaken);
-        }
-        let writer = Writer::new(&tx, &scope, &self.state.env, &mut self.known);
-        writer.version(model, row, version).await?;
-        for alias in aliases {
-            writer.alias(row, alias, version.version).await?;
-        }
-        let number = version.version.to_string();
-        store::note(&tx, &scope, &self.source, VERSION, &place, &number, true).await?;
-        tx.commit().await?;
-        self.remember_note(VERSION, &place, &number, true);
-        Ok(VersionOutcome::Brought { has_files: self.known.files_of(version).is_some() })
     }
 
     /// Ends the copy with an audit entry that says what it brought.

@@ -79,7 +79,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Lets an experiment go on in one that is there, adding its tags.
-    pub(super) async fn into_default(&mut self, experiment: &Experiment, row: i64) -> TrackingResult<()> {
+    pub(super) async fn join_default(&mut self, experiment: &Experiment, row: i64) -> TrackingResult<()> {
         check_pairs(&experiment.tags)?;
         let tags: Vec<(String, String)> = pairs(&experiment.tags).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         experiments::store::set_tags(self.tx, self.scope, row, &tags).await?;

@@ -31,8 +31,11 @@ fn datasets(fields: &Fields) -> TrackingResult<Vec<Dataset>> {
         .collect()
 }
 
+/// What to sort by, with whether it rises.
+type Order = Vec<(grammar::Key, bool)>;
+
 /// The order, and how a page token states it.
-fn order(fields: &Fields) -> TrackingResult<(Vec<(grammar::Key, bool)>, Option<Value>)> {
+fn order(fields: &Fields) -> TrackingResult<(Order, Option<Value>)> {
     let mut order = Vec::new();
     let mut stated = Vec::new();
     for item in fields.objects("order_by")? {
@@ -45,7 +48,7 @@ fn order(fields: &Fields) -> TrackingResult<(Vec<(grammar::Key, bool)>, Option<V
         }));
         order.push((grammar::key(&field, Dataset { name, digest })?, rises));
     }
-    let stated = (!stated.is_empty()).then(|| Value::Array(stated));
+    let stated = (!stated.is_empty()).then_some(Value::Array(stated));
     Ok((order, stated))
 }
 

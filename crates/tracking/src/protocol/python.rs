@@ -123,7 +123,7 @@ fn write_json_str(text: &str, out: &mut String) {
 
 /// The name Python gives a JSON value's type.
 #[must_use]
-pub fn type_name(value: &Value) -> &'static str {
+pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "NoneType",
         Value::Bool(_) => "bool",

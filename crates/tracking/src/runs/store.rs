@@ -50,7 +50,7 @@ const HEAD: &str = "SELECT id, run_id, experiment_id, project_id, deleted FROM r
 ///
 /// # Errors
 /// `RESOURCE_DOES_NOT_EXIST`, also for runs of other projects.
-pub async fn require_run(tx: &Tx, scope: &ProjectScope, run_id: &str) -> TrackingResult<RunHead> {
+pub(crate) async fn require_run(tx: &Tx, scope: &ProjectScope, run_id: &str) -> TrackingResult<RunHead> {
     let sql = format!("{HEAD} WHERE run_id = $1 AND org_id = $2 AND project_id = $3");
     tx.fetch_optional(&sql, binds![run_id, scope.org.uuid(), scope.project.uuid()]).await?.ok_or_else(|| no_run(run_id))
 }

@@ -40,7 +40,7 @@ fn expression(attribute: Attribute) -> String {
 }
 
 /// Whether an index can lead from this condition to the runs: then it also bounds how many there are.
-fn leading<'a>(search: &'a Search) -> Option<(&'a str, NumberTest, f64)> {
+fn leading(search: &Search) -> Option<(&str, NumberTest, f64)> {
     search.terms.iter().find_map(|term| match term {
         Term::Metric(key, test, value) if *test != NumberTest::IsNot => Some((key.as_str(), *test, *value)),
         _ => None,
