@@ -1,5 +1,6 @@
 //! The OpenAPI document: what frames the slices' own descriptions, and reading the route table back from it.
 
+use rhiza_web::{Problem, ProblemField};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem};
 
@@ -43,6 +44,8 @@ pub(crate) fn frame() -> OpenApi {
         )
         .components(Some(
             ComponentsBuilder::new()
+                .schema_from::<Problem>()
+                .schema_from::<ProblemField>()
                 .security_scheme("session", cookie)
                 .security_scheme("key", bearer)
                 .security_scheme("basic", basic)

@@ -147,6 +147,7 @@ enum ExportFormat {
 struct ExportQuery {
     /// `jsonl` (the default) or `csv`.
     #[serde(default)]
+    #[param(inline)]
     format: ExportFormat,
 }
 

@@ -88,6 +88,32 @@ fn values(result: &SeriesResult, at: usize) -> Vec<f64> {
     result.items[at].y.iter().map(|y| y.0).collect()
 }
 
+/// All names that a document refers to.
+fn references(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            found.extend(map.get("$ref").and_then(|r| r.as_str()).map(str::to_owned));
+            map.values().for_each(|value| references(value, found));
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_shape_that_a_route_names_is_described() {
+    let frame = rhiza_web::openapi::document("Rhiza", "1");
+    let document = utoipa_axum::router::OpenApiRouter::with_openapi(frame).merge(crate::router()).into_openapi();
+    let document = serde_json::to_value(document).unwrap();
+    let mut names = Vec::new();
+    references(&document, &mut names);
+    assert!(names.contains(&"#/components/schemas/RunRow".to_owned()));
+    names.retain(|name| document.pointer(name.trim_start_matches('#')).is_none());
+    assert!(names.is_empty(), "{names:?}");
+    let search = &document["paths"]["/api/v1/tracking/runs/search"]["post"];
+    assert_eq!(search["operationId"], "searchRunRows");
+}
+
 rhiza_testkit::db_tests! {
     migrations = &[rhiza_platform::MIGRATIONS, crate::MIGRATIONS];
 
