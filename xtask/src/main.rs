@@ -9,7 +9,7 @@ mod rules;
 mod source;
 mod tree;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::rules::Level;
@@ -33,10 +33,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The folder that holds the root manifest; known at compile time, as this crate never leaves it.
+/// The folder that holds the root manifest. Cargo says at run time where this crate is: the target folder may be
+/// shared by several clones, so that what was true when this was compiled may be another clone's path.
 fn workspace_root() -> std::path::PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("xtask"), PathBuf::from);
+    here.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 fn tidy(root: &Path, only: Option<&str>) -> ExitCode {
