@@ -470,6 +470,20 @@ def test_files_behind_no_proxy_are_named_and_the_rest_is_copied(source, target, 
         clients(source.url).delete_experiment(experiment)
 
 
+def test_files_left_out_at_first_come_with_the_next_copy(source, target):
+    parent = source.made["parent"]
+    done = target.imports(source.url, "--experiment", "vision", "--no-artifacts")
+    assert done.returncode == 0 and " 0 files" in done.stdout, done.stdout + done.stderr
+    done = target.imports(source.url, "--experiment", "vision")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "copied 0 experiments, 0 runs with 0 metric points, 0 logged models" in done.stdout, done.stdout
+    target.start()
+    listed = files(clients(source.url), parent)
+    assert files(clients(target.url, target.key), parent) == listed and "notes/a b/ü.txt" in listed
+    done = target.imports(source.url, "--experiment", "vision")
+    assert " 0 files" in done.stdout, done.stdout
+
+
 def test_mistakes_are_told(source, target, tmp_path):
     nobody = f"http://127.0.0.1:{harness.free_port()}"
     for arguments, code, says in [

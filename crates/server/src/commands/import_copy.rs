@@ -3,8 +3,9 @@
 use std::fmt;
 
 use futures::StreamExt as _;
-use rhiza_tracking::importer::model::{Experiment, Model, OwnerKind, Registered, Run, Version};
-use rhiza_tracking::importer::{Reserved, Transfer, VersionOutcome};
+use rhiza_tracking::importer::model::{Experiment, Model, OwnerKind, Run};
+use rhiza_tracking::importer::{Reserved, Transfer};
+use rhiza_tracking::logged_models::model::Status;
 use rhiza_tracking::metrics::Point;
 use rhiza_tracking::runs::RunStatus;
 use rhiza_tracking::{TrackingError, TrackingResult};
@@ -12,8 +13,7 @@ use serde_json::json;
 
 use crate::commands::import_client::{Called, PageToken, Source};
 use crate::commands::import_wire::{
-    DownloadUri, ExperimentPage, LoggedModelPage, MetricPage, ModelAnswer, RegisteredPage, RunAnswer, RunPage,
-    VersionPage, WireMetric, WireRegistered,
+    ExperimentPage, LoggedModelPage, MetricPage, ModelAnswer, RunAnswer, RunPage, WireMetric,
 };
 use crate::commands::print;
 use crate::error::Failure;
@@ -28,8 +28,6 @@ const RUNS: u32 = 200;
 const SAY_EVERY: usize = 50;
 /// How many of the files that were left where they are get named.
 const NAMED: usize = 10;
-/// The tag that makes a registered model a prompt; prompts have no files.
-const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
 
 /// What is to be copied.
 #[derive(Debug)]
@@ -94,15 +92,23 @@ impl fmt::Display for Tally {
 pub(crate) struct Copy {
     pub(super) source: Source,
     pub(super) transfer: Transfer,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     pub(super) tally: Tally,
+}
+
+/// What is missing of a run or model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Everything,
+    /// An earlier copy brought the rest.
+    Files,
 }
 
 /// The ids of what is to be filled.
 #[derive(Default)]
 struct Todo {
-    runs: Vec<String>,
-    models: Vec<String>,
+    runs: Vec<(String, Missing)>,
+    models: Vec<(String, Missing)>,
 }
 
 impl Copy {
@@ -208,11 +214,16 @@ impl Copy {
         Ok(todo)
     }
 
-    fn sort(&mut self, of: OwnerKind, outcomes: impl Iterator<Item = (String, Reserved)>, todo: &mut Vec<String>) {
+    fn sort(&mut self, of: OwnerKind, outcomes: impl Iterator<Item = (String, Reserved)>, todo: &mut Vec<(String, Missing)>) {
         for (id, outcome) in outcomes {
             match outcome {
-                Reserved::New | Reserved::Unfinished => todo.push(id),
-                Reserved::There => self.tally.there += 1,
+                Reserved::New | Reserved::Unfinished => todo.push((id, Missing::Everything)),
+                Reserved::There => {
+                    self.tally.there += 1;
+                    if self.wanted.files && !self.transfer.has_files(of, &id) {
+                        todo.push((id, Missing::Files));
+                    }
+                }
                 Reserved::Refused(reason) => self.refuse(word(of), &id, &reason),
             }
         }
@@ -222,23 +233,23 @@ impl Copy {
         let count = todo.runs.len() + todo.models.len();
         let (runs, models) = (todo.runs.len(), todo.models.len());
         print(&format!("experiment {name:?}: {runs} runs and {models} logged models to copy"));
-        for (i, id) in todo.runs.iter().enumerate() {
+        for (i, (id, missing)) in todo.runs.iter().enumerate() {
             say(i, count);
-            if let Err(error) = self.run_whole(id).await? {
+            if let Err(error) = self.run_whole(id, *missing).await? {
                 self.refused("run", id, error)?;
             }
         }
-        for (i, id) in todo.models.iter().enumerate() {
+        for (i, (id, missing)) in todo.models.iter().enumerate() {
             say(runs + i, count);
-            if let Err(error) = self.model_whole(id).await? {
+            if let Err(error) = self.model_whole(id, *missing).await? {
                 self.refused("logged model", id, error)?;
             }
         }
         Ok(())
     }
 
-    /// Copies all of a run. The inner failure concerns this run only.
-    async fn run_whole(&mut self, id: &str) -> Result<TrackingResult<()>, Failure> {
+    /// Copies what is missing of a run. The inner failure concerns this run only.
+    async fn run_whole(&mut self, id: &str, missing: Missing) -> Result<TrackingResult<()>, Failure> {
         let answer: Called<RunAnswer> = self.source.get(&["mlflow", "runs", "get"], &[("run_id", id)]).await;
         let wire = match answer {
             Ok(answer) => answer.run,
@@ -247,33 +258,44 @@ impl Copy {
         };
         let (keys, uri) = (wire.metric_keys(), wire.info.artifact_uri.clone());
         let run = Run::from(wire);
-        if let Err(error) = self.transfer.run(&run).await {
+        if missing == Missing::Everything
+            && let Err(error) = self.run_data(&run, keys).await?
+        {
+            return Ok(Err(error));
+        }
+        let ended = !matches!(run.status, RunStatus::Running | RunStatus::Scheduled);
+        if let Err(error) = self.files_of(OwnerKind::Run, id, &uri, ended).await? {
+            return Ok(Err(error));
+        }
+        if missing == Missing::Files {
+            return Ok(Ok(()));
+        }
+        self.tally.runs += 1;
+        self.tally.running += u64::from(!ended);
+        Ok(if ended { self.transfer.finish(OwnerKind::Run, id).await } else { Ok(()) })
+    }
+
+    /// Copies a run without its files.
+    async fn run_data(&mut self, run: &Run, keys: Vec<String>) -> Result<TrackingResult<()>, Failure> {
+        if let Err(error) = self.transfer.run(run).await {
             return Ok(Err(error));
         }
         let source = self.source.clone();
-        let histories = keys.into_iter().map(|key| history(&source, id, key));
+        let histories = keys.into_iter().map(|key| history(&source, &run.id, key));
         let mut histories = futures::stream::iter(histories).buffered(HISTORIES_AT_ONCE);
         while let Some(fetched) = histories.next().await {
             let (key, points) = fetched?;
             let count = points.len() as u64;
-            if let Err(error) = self.transfer.history(id, &key, points).await {
+            if let Err(error) = self.transfer.history(&run.id, &key, points).await {
                 return Ok(Err(error));
             }
             self.tally.points += count;
         }
-        if let Err(error) = self.files_of(OwnerKind::Run, id, &uri).await? {
-            return Ok(Err(error));
-        }
-        self.tally.runs += 1;
-        if matches!(run.status, RunStatus::Running | RunStatus::Scheduled) {
-            self.tally.running += 1;
-            return Ok(Ok(()));
-        }
-        Ok(self.transfer.finish(OwnerKind::Run, id).await)
+        Ok(Ok(()))
     }
 
-    /// Copies all of a logged model. The inner failure concerns this model only.
-    async fn model_whole(&mut self, id: &str) -> Result<TrackingResult<()>, Failure> {
+    /// Copies what is missing of a logged model. The inner failure concerns this model only.
+    async fn model_whole(&mut self, id: &str, missing: Missing) -> Result<TrackingResult<()>, Failure> {
         let answer: Called<ModelAnswer> = self.source.get(&["mlflow", "logged-models", id], &[]).await;
         let wire = match answer {
             Ok(answer) => answer.model,
@@ -282,108 +304,38 @@ impl Copy {
         };
         let uri = wire.info.artifact_uri.clone();
         let model = Model::from(wire);
-        if let Err(error) = self.transfer.model(&model).await {
+        if missing == Missing::Everything
+            && let Err(error) = self.transfer.model(&model).await
+        {
             return Ok(Err(error));
         }
-        if let Err(error) = self.files_of(OwnerKind::Model, id, &uri).await? {
+        let ended = model.status != Status::Pending;
+        if let Err(error) = self.files_of(OwnerKind::Model, id, &uri, ended).await? {
             return Ok(Err(error));
+        }
+        if missing == Missing::Files {
+            return Ok(Ok(()));
         }
         self.tally.models += 1;
-        Ok(self.transfer.finish(OwnerKind::Model, id).await)
+        Ok(if ended { self.transfer.finish(OwnerKind::Model, id).await } else { Ok(()) })
     }
 
-    async fn files_of(&mut self, of: OwnerKind, id: &str, uri: &str) -> Result<TrackingResult<()>, Failure> {
-        if self.wanted.files { self.files(of, id, uri).await } else { Ok(Ok(())) }
-    }
-
-    async fn registry(&mut self) -> Result<(), Failure> {
-        // A search leaves prompts out unless it asks for them, and then finds nothing else.
-        for filter in [String::new(), format!("tags.`{IS_PROMPT}` = 'true'")] {
-            let mut token = PageToken::first();
-            let mut query = vec![("max_results", "100")];
-            if !filter.is_empty() {
-                query.push(("filter", filter.as_str()));
-            }
-            let path = ["mlflow", "registered-models", "search"];
-            while let Some(page) = self.source.get_page::<RegisteredPage>(&path, &query, &mut token).await? {
-                for wire in page.registered_models {
-                    self.registered(wire, &filter).await?;
-                }
-            }
+    /// Copies the files of a run or model, if they are wanted; `ended` says that there will not be more of them.
+    async fn files_of(
+        &mut self,
+        of: OwnerKind,
+        id: &str,
+        uri: &str,
+        ended: bool,
+    ) -> Result<TrackingResult<()>, Failure> {
+        if !self.wanted.files {
+            return Ok(Ok(()));
         }
-        Ok(())
-    }
-
-    async fn registered(&mut self, wire: WireRegistered, filter: &str) -> Result<(), Failure> {
-        let registered = Registered::from(wire);
-        let name = registered.name.clone();
-        let mut versions = self.versions(&name, filter).await?;
-        if !self.wanted.experiments.is_empty() {
-            let knows = |of, id: &str| self.transfer.knows(of, id);
-            versions.retain(|v| knows(OwnerKind::Run, &v.run) || knows(OwnerKind::Model, &v.model));
-            if versions.is_empty() {
-                return Ok(());
-            }
-        }
-        match self.transfer.registered(&registered).await {
-            Ok(Reserved::Refused(reason)) => {
-                self.refuse("registered model", &name, &reason);
-                return Ok(());
-            }
-            Ok(outcome) => self.tally.registered += u64::from(outcome == Reserved::New),
-            Err(error) => return self.refused("registered model", &name, error),
-        }
-        for version in versions {
-            self.version(&registered, version).await?;
-        }
-        Ok(())
-    }
-
-    /// The versions of a registered model, oldest first.
-    async fn versions(&self, name: &str, filter: &str) -> Result<Vec<Version>, Failure> {
-        let quote = if name.contains('\'') { '"' } else { '\'' };
-        let mut which = format!("name = {quote}{name}{quote}");
-        if !filter.is_empty() {
-            which.push_str(&format!(" AND {filter}"));
-        }
-        let query = [("filter", which.as_str()), ("max_results", "1000")];
-        let mut found: Vec<Version> = Vec::new();
-        let mut token = PageToken::first();
-        let path = ["mlflow", "model-versions", "search"];
-        while let Some(page) = self.source.get_page::<VersionPage>(&path, &query, &mut token).await? {
-            found.extend(page.model_versions.into_iter().map(Version::from));
-        }
-        found.sort_by_key(|v| v.version);
-        Ok(found)
-    }
-
-    async fn version(&mut self, registered: &Registered, mut version: Version) -> Result<(), Failure> {
-        let (name, number) = (registered.name.as_str(), version.version);
-        if self.transfer.knows_version(name, number) {
-            self.tally.there += 1;
-            return Ok(());
-        }
-        let path = ["mlflow", "model-versions", "get-download-uri"];
-        let query = [("name", name), ("version", &number.to_string())];
-        version.location = self.source.get::<DownloadUri>(&path, &query).await.ok().map(|answer| answer.artifact_uri);
-        let at = registered.aliases.iter().filter(|(_, at)| **at == number);
-        let aliases: Vec<&str> = at.map(|(alias, _)| alias.as_str()).collect();
-        let place = format!("{name} version {number}");
-        match self.transfer.version(name, &version, &aliases).await {
-            Ok(VersionOutcome::Brought { has_files }) => {
-                self.tally.versions += 1;
-                let is_prompt = registered.tags.contains_key(IS_PROMPT) || version.tags.contains_key(IS_PROMPT);
-                if !has_files && !is_prompt {
-                    self.tally.unproxied.push(format!("{place}, which stay at {}", version.source));
-                }
-            }
-            Ok(VersionOutcome::There) => self.tally.there += 1,
-            Ok(VersionOutcome::NumberTaken) => {
-                self.refuse("model version", &place, "the model has a version of that number here");
-            }
-            Err(error) => self.refused("model version", &place, error)?,
-        }
-        Ok(())
+        let left = self.tally.unproxied.len() + self.tally.refused.len();
+        let copied = self.files(of, id, uri).await?;
+        let whole = self.tally.unproxied.len() + self.tally.refused.len() == left;
+        // What is still missing is tried again by the next copy.
+        Ok(if copied.is_ok() && whole && ended { self.transfer.finish_files(of, id).await } else { copied })
     }
 }
 

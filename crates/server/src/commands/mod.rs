@@ -9,6 +9,7 @@ pub(crate) mod import;
 mod import_client;
 mod import_copy;
 mod import_files;
+mod import_registry;
 mod import_wire;
 pub(crate) mod migrate;
 pub(crate) mod openapi;

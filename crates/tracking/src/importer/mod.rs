@@ -17,3 +17,5 @@ pub use transfer_registry::VersionOutcome;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_transfer;
