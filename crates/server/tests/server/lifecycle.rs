@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::process::{Server, on_both, rhiza};
+use rhiza_testkit::Engine;
+
+use crate::process::{self, Server, on_both, rhiza};
 
 on_both! {
     fn a_server_stops_cleanly_and_starts_again_on_what_it_left(place) {
@@ -17,13 +19,6 @@ on_both! {
         assert_eq!(server.get("/api/v1/me", Some(key)).0, 200);
     }
 
-    fn a_second_server_on_the_same_folder_is_refused(place) {
-        let _server = Server::start(place);
-        let (code, _, error) = place.run(&["serve", "--listen", "127.0.0.1:0"]);
-        assert_eq!(code, 1);
-        assert!(error.contains("another Rhiza is using"), "{error}");
-    }
-
     fn production_refuses_to_start_with_laptop_settings(place) {
         let output = rhiza(&place.command(&["serve"]))
             .env("RHIZA_ENV", "production")
@@ -34,4 +29,15 @@ on_both! {
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains("server.cors_origins") && error.contains("server.public_url"), "{error}");
     }
+}
+
+/// PostgreSQL serves many; a SQLite file has one server.
+#[test]
+fn a_second_server_on_the_same_sqlite_file_is_refused() {
+    process::on(Engine::Sqlite, &[], |place, _| {
+        let _server = Server::start(place);
+        let (code, _, error) = place.run(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(code, 1);
+        assert!(error.contains("another Rhiza is using"), "{error}");
+    });
 }

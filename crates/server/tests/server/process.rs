@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,10 @@ pub(crate) fn rhiza(arguments: &[&str]) -> Command {
 
 /// Runs a command to its end: exit code, standard output, standard error.
 pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = rhiza(arguments).output().unwrap();
+    ended(rhiza(arguments).output().unwrap())
+}
+
+fn ended(output: Output) -> (i32, String, String) {
     (
         output.status.code().unwrap_or(-1),
         String::from_utf8(output.stdout).unwrap(),
@@ -58,19 +61,17 @@ pub(crate) fn on(engine: Engine, sets: &[MigrationSet], body: impl FnOnce(&Place
 /// Makes a test of each function: one on SQLite and one on PostgreSQL.
 macro_rules! on_both {
     ($(fn $name:ident($place:ident) $body:block)+) => {$(
+        fn $name($place: &crate::process::Place, _: &rhiza_store::Db) $body
+
         mod $name {
-            use super::*;
-
-            fn body($place: &crate::process::Place, _: &rhiza_store::Db) $body
-
             #[test]
             fn on_sqlite() {
-                crate::process::on(rhiza_testkit::Engine::Sqlite, &[], body);
+                crate::process::on(rhiza_testkit::Engine::Sqlite, &[], super::$name);
             }
 
             #[test]
             fn on_postgres() {
-                crate::process::on(rhiza_testkit::Engine::Postgres, &[], body);
+                crate::process::on(rhiza_testkit::Engine::Postgres, &[], super::$name);
             }
         }
     )+};
@@ -89,14 +90,19 @@ impl Place {
         run(&self.command(command))
     }
 
-    /// Makes the first owner and returns what the command printed.
-    pub(crate) fn init(&self) -> Value {
-        let init = ["admin", "init", "--email", "ada@example.org", "--organization", "Acme", "--password-stdin"];
+    /// Asks for a first owner: exit code, standard output, standard error.
+    pub(crate) fn try_init(&self, email: &str) -> (i32, String, String) {
+        let init = ["admin", "init", "--email", email, "--organization", "Acme", "--password-stdin"];
         let mut child = rhiza(&self.command(&init)).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"a rather long passphrase 9\n").unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        ended(child.wait_with_output().unwrap())
+    }
+
+    /// Makes the first owner and returns what the command printed.
+    pub(crate) fn init(&self) -> Value {
+        let (code, out, error) = self.try_init("ada@example.org");
+        assert_eq!(code, 0, "{error}");
+        serde_json::from_str(&out).unwrap()
     }
 }
 

@@ -119,7 +119,9 @@ impl World {
             &format!("/api/2.0/mlflow/logged-models/{model_id}"),
             json!({"model_id": model_id, "status": "LOGGED_MODEL_READY"}),
         );
-        post("runs/outputs", json!({"run_id": run, "models": [{"model_id": model_id, "step": 1}]}));
+        let output = post("logged-models", json!({"experiment_id": experiment, "name": name("output")}));
+        let output = text(&output["model"]["info"]["model_id"]);
+        post("runs/outputs", json!({"run_id": run, "models": [{"model_id": output, "step": 1}]}));
 
         let place = |uri: &Value| {
             let uri = text(uri);
