@@ -1,25 +1,47 @@
-//! Joining the slices' routers and serving the document that describes them.
+//! Joining the slices' routers and serving the document that describes them, for programs and for people.
+
+use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Path;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use rhiza_kernel::ErrorCode;
+use rhiza_web::ApiError;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::document::{document_json, frame};
+use crate::pages;
 
-/// Joins routers whose state is already given. The result also serves the document at `/api/openapi.json`.
+/// Joins routers whose state is already given. The result also serves the document at `/api/openapi.json` and its
+/// readable form below `/docs`.
 ///
 /// # Errors
 /// When the document cannot be written as JSON.
 pub fn assemble(parts: Vec<OpenApiRouter>) -> Result<(Router, OpenApi), serde_json::Error> {
     let joined = parts.into_iter().fold(OpenApiRouter::with_openapi(frame()), OpenApiRouter::merge);
     let (router, document) = joined.split_for_parts();
-    let body = axum::body::Bytes::from(document_json(&document)?);
-    let serve = move || {
-        let body = body.clone();
-        async move { ([(header::CONTENT_TYPE, "application/json")], body).into_response() }
+    let json = Bytes::from(document_json(&document)?);
+    let pages = Arc::new(pages::pages(&serde_json::from_slice(&json)?));
+    let page = move |path: &str| -> Response {
+        if path == "style.css" {
+            return ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE).into_response();
+        }
+        match pages.get(path) {
+            Some(page) => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.clone()).into_response(),
+            None => ApiError::new(ErrorCode::NotFound, "There is no such page.").into_response(),
+        }
     };
-    Ok((router.route("/api/openapi.json", get(serve)), document))
+    let index = page.clone();
+    let router = router
+        .route(
+            "/api/openapi.json",
+            get(move || async move { ([(header::CONTENT_TYPE, "application/json")], json).into_response() }),
+        )
+        .route("/docs", get(move || async move { index("") }))
+        .route("/docs/{*path}", get(move |Path(path): Path<String>| async move { page(&path) }));
+    Ok((router, document))
 }

@@ -4,6 +4,7 @@
 
 mod document;
 mod http;
+mod pages;
 
 pub use document::{Route, document_json, routes};
 pub use http::assemble;
