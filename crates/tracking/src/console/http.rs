@@ -55,7 +55,9 @@ pub(super) async fn search_run_rows(
     CanReadExperiments(caller): CanReadExperiments,
     Json(body): Json<RunSearch>,
 ) -> ApiResult<Json<RunRowPage>> {
-    Ok(Json(service::search(&state, &caller, run_query(body)?).await?))
+    let page = service::search(&state, &caller, run_query(body)?).await?;
+    let next_cursor = page.next.map(|place| cursor::encode(&place));
+    Ok(Json(RunRowPage { items: page.items, next_cursor, total: page.total }))
 }
 
 fn run_query(body: RunSearch) -> ApiResult<RunQuery> {
@@ -127,7 +129,9 @@ pub(super) async fn list_experiment_summaries(
 ) -> ApiResult<Json<ExperimentSummaryPage>> {
     let filter =
         SummaryFilter { view: query.view.into(), part: query.q.as_deref(), after: page.cursor()?, limit: page.limit };
-    Ok(Json(service::summaries(&state, &caller, filter).await?))
+    let page = service::summaries(&state, &caller, filter).await?;
+    let next_cursor = page.next.map(|place| cursor::encode(&place));
+    Ok(Json(ExperimentSummaryPage { items: page.items, next_cursor }))
 }
 
 /// List what runs can be filtered by

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use rhiza_store::Tx;
-use rhiza_web::cursor;
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, SummaryQuery};
 use super::store_rows::{self, Row, Wanted};
 use super::wire::{
-    ExperimentColumns, ExperimentSummary, ExperimentSummaryPage, MetricNumber, RunColumns, RunDataset, RunModel,
-    RunRegistration, RunRow, RunRowPage, RunStatus,
+    ExperimentColumns, ExperimentSummary, MetricNumber, RunColumns, RunDataset, RunModel, RunRegistration, RunRow,
+    RunStatus,
 };
 use crate::TrackingState;
 use crate::error::{TrackingError, TrackingResult};
@@ -67,8 +66,17 @@ impl RunQuery {
     }
 }
 
+/// A page of a search.
+#[derive(Debug)]
+pub(crate) struct RunPage {
+    pub(crate) items: Vec<RunRow>,
+    pub(crate) next: Option<RunPlace>,
+    /// How many runs there are; only on the first page.
+    pub(crate) total: Option<i64>,
+}
+
 /// One page of a search. Later pages show the runs there were at the first one.
-pub(crate) async fn search(state: &TrackingState, caller: &Caller, mut query: RunQuery) -> TrackingResult<RunRowPage> {
+pub(crate) async fn search(state: &TrackingState, caller: &Caller, mut query: RunQuery) -> TrackingResult<RunPage> {
     let ids = state.ids.of(&caller.scope).await?;
     let tx = state.db.read(&caller.scope.org_scope()).await?;
     let mut experiments = Vec::with_capacity(query.experiments.len());
@@ -94,7 +102,7 @@ pub(crate) async fn search(state: &TrackingState, caller: &Caller, mut query: Ru
     page.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
     let next = query.search.newest.filter(|_| more).map(|newest| RunPlace { skip: skip + query.limit, newest });
     let items = rows(&tx, caller, ids, &page, &query.columns).await?;
-    Ok(RunRowPage { items, next_cursor: next.map(|place| cursor::encode(&place)), total })
+    Ok(RunPage { items, next, total })
 }
 
 /// One run as a row with everything.
@@ -219,12 +227,20 @@ pub(crate) struct SummaryFilter<'a> {
     pub(crate) limit: u32,
 }
 
+/// A page of experiments.
+#[derive(Debug)]
+pub(crate) struct SummaryPage {
+    pub(crate) items: Vec<ExperimentSummary>,
+    /// The activity and number of the last one, when there are more.
+    pub(crate) next: Option<(i64, i64)>,
+}
+
 /// Experiments with what goes on in them, the latest activity first.
 pub(crate) async fn summaries(
     state: &TrackingState,
     caller: &Caller,
     filter: SummaryFilter<'_>,
-) -> TrackingResult<ExperimentSummaryPage> {
+) -> TrackingResult<SummaryPage> {
     let ids = state.ids.of(&caller.scope).await?;
     let tx = state.db.read(&caller.scope.org_scope()).await?;
     let query = SummaryQuery {
@@ -236,7 +252,7 @@ pub(crate) async fn summaries(
     let mut found = store::summaries(&tx, &caller.scope, &query).await?;
     let more = found.len() > filter.limit as usize;
     found.truncate(filter.limit as usize);
-    let next = found.last().filter(|_| more).map(|last| cursor::encode(&(last.activity, last.id)));
+    let next = found.last().filter(|_| more).map(|last| (last.activity, last.id));
     let rows: Vec<i64> = found.iter().map(|row| row.id).collect();
     let mut tags: HashMap<i64, BTreeMap<String, String>> = HashMap::new();
     for tag in experiments::store::tags(&tx, &caller.scope, &rows).await? {
@@ -253,7 +269,7 @@ pub(crate) async fn summaries(
         last_run_at: row.last_run.and_then(instant),
         name: row.name,
     });
-    Ok(ExperimentSummaryPage { items: items.collect(), next_cursor: next })
+    Ok(SummaryPage { items: items.collect(), next })
 }
 
 /// What an experiment's runs can be filtered, ordered and shown by.

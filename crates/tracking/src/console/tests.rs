@@ -10,8 +10,8 @@ use rhiza_testkit::TestDb;
 
 use super::follow::Follow;
 use super::series::{self, SeriesRequest};
-use super::service::{self, RunQuery, SummaryFilter};
-use super::wire::{LivePoint, RunColumns, RunEvent, RunRowPage, SeriesAxis, SeriesResult};
+use super::service::{self, RunPage, RunQuery, SummaryFilter};
+use super::wire::{LivePoint, RunColumns, RunEvent, SeriesAxis, SeriesResult};
 use crate::metrics::Point;
 use crate::protocol::Caller;
 use crate::registry::Registry;
@@ -69,7 +69,7 @@ fn query(filter: &str, limit: u64) -> RunQuery {
     }
 }
 
-fn names(page: &RunRowPage) -> Vec<&str> {
+fn names(page: &RunPage) -> Vec<&str> {
     page.items.iter().map(|row| row.run_name.as_str()).collect()
 }
 
@@ -137,7 +137,7 @@ rhiza_testkit::db_tests! {
 
         let page = service::search(&state, &us, query("", 10)).await.unwrap();
         assert_eq!(names(&page)[0], "parent", "the latest start comes first");
-        assert_eq!((page.total, page.next_cursor), (Some(4), None));
+        assert_eq!((page.total, page.next), (Some(4), None));
         let row = serde_json::to_value(&page.items[0]).unwrap();
         assert_eq!(row["experiment_id"], "0");
         assert_eq!(row["status"], "FINISHED");
@@ -192,13 +192,13 @@ rhiza_testkit::db_tests! {
         assert_eq!((names(&first), first.total), (vec!["r6", "r5", "r4"], Some(7)));
         run_at(&state, &us, "newcomer", 1_000, None).await;
         let mut next = query("", 3);
-        next.place = Some(rhiza_web::cursor::decode(&first.next_cursor.unwrap()).unwrap());
+        next.place = first.next;
         let second = service::search(&state, &us, next).await.unwrap();
         assert_eq!((names(&second), second.total), (vec!["r3", "r2", "r1"], None));
         let mut last = query("", 3);
-        last.place = Some(rhiza_web::cursor::decode(&second.next_cursor.unwrap()).unwrap());
+        last.place = second.next;
         let third = service::search(&state, &us, last).await.unwrap();
-        assert_eq!((names(&third), &third.next_cursor), (vec!["r0"], &None));
+        assert_eq!((names(&third), third.next), (vec!["r0"], None));
         log(&state, &us, &first.items[0].run_id, "acc", &[Point::new(0.9, 1, 1)]).await;
         let found = service::search(&state, &us, query("metrics.acc > 0.5", 3)).await.unwrap();
         assert_eq!((names(&found), found.total), (vec!["r6"], Some(1)));
@@ -238,9 +238,8 @@ rhiza_testkit::db_tests! {
         assert_eq!((page.items[1].run_count, page.items[1].last_run_at), (0, None));
         assert_eq!(page.items[1].tags["k"], "v");
         let first = list(None, View::Active, None, 1).await;
-        let place = rhiza_web::cursor::decode(&first.next_cursor.unwrap()).unwrap();
-        let second = list(None, View::Active, Some(place), 1).await;
-        assert_eq!((second.items[0].experiment_id.as_str(), second.next_cursor), (quiet.as_str(), None));
+                let second = list(None, View::Active, first.next, 1).await;
+        assert_eq!((second.items[0].experiment_id.as_str(), second.next), (quiet.as_str(), None));
         assert_eq!(list(Some("qUIET 1"), View::Active, None, 9).await.items.len(), 1);
         assert_eq!(list(Some("%"), View::Active, None, 9).await.items.len(), 1, "a percent sign is no wildcard");
         assert!(list(None, View::Deleted, None, 9).await.items.is_empty());
