@@ -200,8 +200,8 @@ fn console(operation: &str, t: &Things, mine: &Things) -> Option<Vec<Call>> {
         }
         "getExperimentColumns" => vec![read(Missing).at("experiment_id", &t.experiment)],
         "querySeries" => vec![
-            read(Missing).json(json!({"run_ids": [t.run], "keys": ["loss"], "x": "step"})),
-            read(Missing).json(json!({"run_ids": [mine.run, t.run], "keys": [], "x": "time"})),
+            read(Nothing).json(json!({"run_ids": [t.run], "keys": ["loss"], "x": "step"})),
+            read(Nothing).json(json!({"run_ids": [mine.run, t.run], "keys": [], "x": "time"})),
         ],
         "streamRunEvents" => vec![run(read(Missing)).volatile()],
         "listRunArtifacts" => vec![run(read(Missing))],
