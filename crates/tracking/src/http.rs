@@ -29,5 +29,5 @@ fn mlflow() -> OpenApiRouter<TrackingState> {
 
 /// Routes of our own, for the console.
 fn native() -> OpenApiRouter<TrackingState> {
-    artifacts::native_router().merge(example::router()).merge(console::router())
+    artifacts::native_router().merge(registry::native_router()).merge(example::router()).merge(console::router())
 }

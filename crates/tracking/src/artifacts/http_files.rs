@@ -3,12 +3,33 @@
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use rhiza_web::{ByteRange, Download, Etag, IfNoneMatch, not_modified};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::model::{Artifact, inline_type, media_type};
 use super::path::file_name;
 use super::service::blob_error;
 use crate::error::TrackingResult;
 use crate::state::TrackingState;
+
+/// The bytes of a file.
+pub(super) struct FileContent;
+
+impl PartialSchema for FileContent {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for FileContent {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "FileContent".into()
+    }
+}
 
 /// How a file is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::http_files::{Offer, send};
+use super::http_files::{FileContent, Offer, send};
 use super::http_proxy::FileInfo;
 use super::path;
 use super::service::{Artifacts, no_artifact};
@@ -143,7 +143,7 @@ async fn file_below(
         ("model_id" = String, Path, description = "The model"),
         ("artifact_file_path" = String, Query, description = "The file"),
     ),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), MlflowErrors))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), MlflowErrors))]
 async fn model_file(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -166,7 +166,7 @@ async fn model_file(
         ("run_uuid" = Option<String>, Query, description = "The run, as older clients name it"),
         ("path" = String, Query, description = "The file"),
     ),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), MlflowErrors))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), MlflowErrors))]
 async fn run_file(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -187,7 +187,7 @@ async fn run_file(
         ("version" = String, Query, description = "The version's number"),
         ("path" = String, Query, description = "The file"),
     ),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), MlflowErrors))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), MlflowErrors))]
 async fn version_file(
     State(state): State<TrackingState>,
     CanReadModels(caller): CanReadModels,
@@ -207,7 +207,7 @@ async fn version_file(
         ("run_uuid" = String, Query, description = "The run"),
         ("path" = String, Query, description = "The file"),
     ),
-    request_body(content_type = "application/octet-stream", content = Vec<u8>),
+    request_body(content_type = "application/octet-stream", content = FileContent),
     responses((status = 200, body = Empty), MlflowErrors))]
 async fn page_upload(
     State(state): State<TrackingState>,

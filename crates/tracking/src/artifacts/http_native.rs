@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::http_files::{Offer, send};
+use super::http_files::{FileContent, Offer, send};
 use super::model::Entry;
 use super::path;
 use super::service::{Artifacts, no_artifact};
@@ -126,7 +126,7 @@ async fn list_run(
 
 #[utoipa::path(get, path = "/runs/{run_id}/artifacts/content", operation_id = "getRunArtifact", tag = "tracking",
     params(("run_id" = String, Path, description = "The run"), ContentQuery),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), ProblemResponses))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), ProblemResponses))]
 async fn run_content(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -155,7 +155,7 @@ async fn list_model(
 
 #[utoipa::path(get, path = "/models/{model_id}/artifacts/content", operation_id = "getModelArtifact", tag = "tracking",
     params(("model_id" = String, Path, description = "The logged model"), ContentQuery),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), ProblemResponses))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), ProblemResponses))]
 async fn model_content(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -202,7 +202,7 @@ async fn list_version(
         ("version" = String, Path, description = "The version's number"),
         ContentQuery,
     ),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), ProblemResponses))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), ProblemResponses))]
 async fn version_content(
     State(state): State<TrackingState>,
     CanReadModels(caller): CanReadModels,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::http_files::{Offer, send};
+use super::http_files::{FileContent, Offer, send};
 use super::model::Entry;
 use super::path;
 use super::service::Artifacts;
@@ -148,7 +148,7 @@ async fn list(
 
 #[utoipa::path(get, path = "/artifacts/{*artifact_path}", operation_id = "mlflowProxyDownloadArtifact",
     tag = "mlflow-artifacts", params(("artifact_path" = String, Path, description = "The file")),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), MlflowErrors))]
+    responses((status = 200, content_type = "application/octet-stream", body = FileContent), MlflowErrors))]
 async fn download(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -164,7 +164,7 @@ async fn download(
 
 #[utoipa::path(put, path = "/artifacts/{*artifact_path}", operation_id = "mlflowProxyUploadArtifact",
     tag = "mlflow-artifacts", params(("artifact_path" = String, Path, description = "The file")),
-    request_body(content_type = "application/octet-stream", content = Vec<u8>),
+    request_body(content_type = "application/octet-stream", content = FileContent),
     responses((status = 200, body = Empty), MlflowErrors))]
 async fn upload(
     State(state): State<TrackingState>,

@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::service::{self, SampleQuery};
+use super::wire::{BulkPage, HistoryPage, SamplePage};
 use crate::TrackingState;
 use crate::error::{TrackingError, TrackingResult};
 use crate::protocol::{CanReadExperiments, MlflowErrors, Reply, Request, decode_token};
@@ -72,7 +73,7 @@ pub struct BulkQuery {
 
 /// Every value of a metric, in the order of time, step and value.
 #[utoipa::path(get, path = "/metrics/get-history", operation_id = "mlflowGetMetricHistory", tag = "mlflow",
-    params(HistoryQuery), responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    params(HistoryQuery), responses((status = 200, body = HistoryPage), MlflowErrors))]
 async fn history(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -104,7 +105,7 @@ async fn history(
 
 /// Evenly chosen values of a metric of several runs.
 #[utoipa::path(get, path = "/metrics/get-history-bulk-interval", operation_id = "mlflowGetMetricHistoryBulkInterval",
-    tag = "mlflow", params(IntervalQuery), responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    tag = "mlflow", params(IntervalQuery), responses((status = 200, body = SamplePage), MlflowErrors))]
 async fn sample(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -146,7 +147,7 @@ async fn sample(
 
 /// The histories of a metric of several runs.
 #[utoipa::path(get, path = "/metrics/get-history-bulk", operation_id = "mlflowGetMetricHistoryBulk", tag = "mlflow",
-    params(BulkQuery), responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    params(BulkQuery), responses((status = 200, body = BulkPage), MlflowErrors))]
 async fn bulk(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,

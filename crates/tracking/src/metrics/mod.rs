@@ -9,6 +9,7 @@ pub mod http;
 pub mod model;
 pub(crate) mod service;
 pub(crate) mod store;
+pub mod wire;
 
 pub use http::{ajax_router, router};
 pub use model::Point;

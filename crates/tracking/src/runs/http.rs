@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 use super::http_logging;
 use super::model::RunStatus;
 use super::service::{self, Draft};
+use super::wire::{ChangedRun, OneRun, RunPage};
 use crate::TrackingState;
 use crate::error::{TrackingError, TrackingResult};
 use crate::protocol::{
@@ -90,7 +91,7 @@ pub struct SearchRuns {
 
 /// Creates a run.
 #[utoipa::path(post, path = "/runs/create", operation_id = "mlflowCreateRun", tag = "mlflow",
-    request_body = CreateRun, responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    request_body = CreateRun, responses((status = 200, body = OneRun), MlflowErrors))]
 async fn create(
     State(state): State<TrackingState>,
     CanWriteExperiments(caller): CanWriteExperiments,
@@ -108,7 +109,7 @@ async fn create(
 
 /// One run, deleted or not, with its latest metrics, parameters and tags.
 #[utoipa::path(get, path = "/runs/get", operation_id = "mlflowGetRun", tag = "mlflow",
-    params(RunRef), responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    params(RunRef), responses((status = 200, body = OneRun), MlflowErrors))]
 async fn get(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,
@@ -119,7 +120,7 @@ async fn get(
 
 /// Changes a run's status, end or name.
 #[utoipa::path(post, path = "/runs/update", operation_id = "mlflowUpdateRun", tag = "mlflow",
-    request_body = UpdateRun, responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    request_body = UpdateRun, responses((status = 200, body = ChangedRun), MlflowErrors))]
 async fn update(
     State(state): State<TrackingState>,
     CanWriteExperiments(caller): CanWriteExperiments,
@@ -158,7 +159,7 @@ async fn restore(
 
 /// Finds runs.
 #[utoipa::path(post, path = "/runs/search", operation_id = "mlflowSearchRuns", tag = "mlflow",
-    request_body = SearchRuns, responses((status = 200, body = serde_json::Value), MlflowErrors))]
+    request_body = SearchRuns, responses((status = 200, body = RunPage), MlflowErrors))]
 async fn find(
     State(state): State<TrackingState>,
     CanReadExperiments(caller): CanReadExperiments,

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::ingest::Write;
 use super::service;
+use super::wire::LogInputs;
 use crate::TrackingState;
 use crate::error::{TrackingError, TrackingResult};
 use crate::logged_models::store::ModelMetric;
@@ -360,7 +361,7 @@ async fn log_outputs(
 
 /// Notes datasets and models that went into a run.
 #[utoipa::path(post, path = "/runs/log-inputs", operation_id = "mlflowLogInputs", tag = "mlflow",
-    request_body = serde_json::Value, responses((status = 200, body = Empty), MlflowErrors))]
+    request_body = LogInputs, responses((status = 200, body = Empty), MlflowErrors))]
 async fn log_inputs(
     State(state): State<TrackingState>,
     CanWriteExperiments(caller): CanWriteExperiments,

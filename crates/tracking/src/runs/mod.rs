@@ -8,7 +8,11 @@ pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod store_search;
 pub(crate) mod store_view;
+pub mod wire;
 
 pub use http::router;
 pub use model::RunStatus;
 pub use store::RunHead;
+
+#[cfg(test)]
+mod tests;

@@ -210,6 +210,8 @@ fn console(operation: &str, t: &Things, mine: &Things) -> Option<Vec<Call>> {
         "getModelArtifact" => vec![model(read(Missing)).query("path", "note.txt")],
         "listModelVersionArtifacts" => vec![version(read(Missing))],
         "getModelVersionArtifact" => vec![version(read(Missing)).query("path", "note.txt")],
+        "getModelVersionLineage" => vec![version(read(Missing))],
+        "searchModelRegistrations" => vec![read(Nothing).json(json!({"model_ids": [t.model]}))],
         "loadExample" => vec![write(Nothing)],
         _ => return None,
     })
