@@ -77,6 +77,20 @@ impl Dialect {
         }
     }
 
+    /// All rows of `select` as one row with one text column: a JSON array of objects with the given columns, in the
+    /// order of `select`; NULL or `[]` when there are none. Whole numbers, texts, doubles and NULL only.
+    #[must_use]
+    pub(crate) fn packed(self, columns: &[&str], select: &str) -> String {
+        let pairs: Vec<String> = columns.iter().map(|column| format!("'{column}', q.{column}")).collect();
+        let pairs = pairs.join(", ");
+        match self {
+            Self::Sqlite => format!("SELECT json_group_array(json_object({pairs})) AS packed FROM ({select}) q"),
+            Self::Postgres => {
+                format!("SELECT CAST(json_agg(json_build_object({pairs})) AS TEXT) AS packed FROM ({select}) q")
+            }
+        }
+    }
+
     /// Suffix of a `SELECT` that claims rows for this transaction: concurrent claimers skip them.
     /// SQLite has one writer at a time, so nothing is needed there.
     #[must_use]

@@ -9,7 +9,7 @@ use rhiza_store::{BlobOptions, Blobs};
 use rhiza_testkit::TestDb;
 use serde_json::{Value, json};
 
-use super::model::{Experiment, Model, OwnerKind, Output, Registered, Run, Version};
+use super::model::{Experiment, Model, Output, OwnerKind, Registered, Run, Version};
 use super::{Reserved, Transfer, VersionOutcome};
 use crate::logged_models::model::Status;
 use crate::metrics::{Point, history};

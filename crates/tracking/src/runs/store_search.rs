@@ -11,7 +11,7 @@ use crate::search::{NumberTest, TextTest};
 /// Counting stops here: beyond it an index on the order is the better guide than one on the filter.
 const SELECTIVE: i64 = 5_000;
 
-#[derive(FromQueryResult)]
+#[derive(serde::Deserialize)]
 struct Id {
     id: i64,
 }
@@ -170,7 +170,7 @@ async fn fetch(
         wheres.join(" AND "),
         order.join(", ")
     );
-    Ok(tx.fetch_all::<Id>(&sql, binds.into_values()).await?.into_iter().map(|row| row.id).collect())
+    Ok(tx.fetch_packed::<Id>(&["id"], &sql, binds.into_values()).await?.into_iter().map(|row| row.id).collect())
 }
 
 /// How many runs a search finds, and the newest row among them.

@@ -1,7 +1,7 @@
 //! Runs as clients read them: everything of a page of runs in one statement, and written without detours.
 
 use rhiza_kernel::ProjectScope;
-use rhiza_store::{FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
+use rhiza_store::{StoreError, Tx, Value, binds, in_list};
 use serde::Deserialize;
 
 use super::model::RunStatus;
@@ -11,7 +11,7 @@ use crate::experiments::service::stage;
 use crate::protocol::{read_metric_bits, write_metric};
 
 /// A run with all that belongs to it, its lists as JSON made by the database.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct RunRow {
     pub(crate) id: i64,
     pub(crate) run_id: String,
@@ -19,6 +19,7 @@ pub(crate) struct RunRow {
     pub(crate) name: String,
     pub(crate) user_id: String,
     pub(crate) status: i16,
+    #[serde(deserialize_with = "truth")]
     pub(crate) deleted: bool,
     pub(crate) start_time: i64,
     pub(crate) end_time: Option<i64>,
@@ -28,6 +29,30 @@ pub(crate) struct RunRow {
     pub(crate) tags: Option<String>,
     pub(crate) datasets: Option<String>,
     pub(crate) models: Option<String>,
+}
+
+/// The columns of a [`RunRow`].
+const COLUMNS: [&str; 15] = [
+    "id",
+    "run_id",
+    "experiment_id",
+    "name",
+    "user_id",
+    "status",
+    "deleted",
+    "start_time",
+    "end_time",
+    "artifact_location",
+    "metrics",
+    "params",
+    "tags",
+    "datasets",
+    "models",
+];
+
+/// A truth value that came as a number.
+fn truth<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(u8::deserialize(deserializer)? != 0)
 }
 
 /// A latest value as the database hands it over.
@@ -91,7 +116,8 @@ pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<V
     for chunk in ids.chunks(250) {
         let n = chunk.len();
         let sql = format!(
-            "SELECT r.id, r.run_id, r.experiment_id, r.name, r.user_id, r.status, r.deleted, r.start_time, r.end_time, \
+            "SELECT r.id, r.run_id, r.experiment_id, r.name, r.user_id, r.status, \
+             CASE WHEN r.deleted THEN 1 ELSE 0 END AS deleted, r.start_time, r.end_time, \
              e.artifact_location, \
              (SELECT {metrics} FROM metric_series WHERE run_pk = r.id) AS metrics, \
              (SELECT {params} FROM run_params WHERE run_pk = r.id) AS params, \
@@ -106,7 +132,7 @@ pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<V
         );
         let mut values: Vec<Value> = chunk.iter().map(|id| Value::from(*id)).collect();
         values.extend(binds![scope.project.uuid(), scope.org.uuid()]);
-        rows.extend(tx.fetch_all::<RunRow>(&sql, values).await?);
+        rows.extend(tx.fetch_packed::<RunRow>(&COLUMNS, &sql, values).await?);
     }
     let place: std::collections::HashMap<i64, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
     rows.sort_by_key(|row| place.get(&row.id).copied());
