@@ -216,6 +216,21 @@ impl World {
         })
     }
 
+    /// A key of the first organisation's owner that belongs to another project.
+    pub(crate) fn key_of(&self, project: &str) -> String {
+        let payload = Payload::Json(json!({"name": "elsewhere", "scopes": ["*"]}));
+        let made = self.server.call("POST", "/api/v1/keys", &self.first, &payload);
+        let key: KeyId = made["key"]["id"].as_str().unwrap().parse().unwrap();
+        let project: ProjectId = project.parse().unwrap();
+        RUNTIME.block_on(async {
+            let tx = self.db.write(&self.first_scope.org_scope()).await.unwrap();
+            let sql = "UPDATE api_keys SET project_id = $1 WHERE key_id = $2";
+            assert_eq!(tx.execute(sql, binds![project.uuid(), key.uuid()]).await.unwrap(), 1);
+            tx.commit().await.unwrap();
+        });
+        made["secret"].as_str().unwrap().to_owned()
+    }
+
     /// The first organisation's id.
     pub(crate) fn first_organization(&self) -> String {
         self.first_scope.org.to_string()
