@@ -455,19 +455,41 @@ def test_a_busy_source_is_asked_again_with_credentials(flaky, target):
     assert "secret" not in done.stdout + done.stderr
 
 
-def test_files_behind_no_proxy_are_named_and_the_rest_is_copied(source, target, tmp_path):
+def test_files_behind_no_proxy(source, target, tmp_path):
+    """Those that the server itself can read come through its pages' own calls; the others are named."""
+    import mlflow
+
     client = clients(source.url)
-    experiment = client.create_experiment("elsewhere", artifact_location=(tmp_path / "elsewhere").as_uri())
-    run = client.create_run(experiment, run_name="r").info.run_id
-    client.log_metric(run, "m", 1.0)
-    client.set_terminated(run)
+    own = client.create_experiment("own folder", artifact_location=(tmp_path / "elsewhere").as_uri())
+    far = client.create_experiment("far away", artifact_location="strange://store/x")
+    text = tmp_path / "f ü.txt"
+    text.write_text("fungi")
+    with mlflow.start_run(experiment_id=own) as run:
+        mlflow.log_artifact(text, "sub/folder")
+        mlflow.log_artifact(text)
+        model = mlflow.pyfunc.log_model(name="m", python_model=lambda model_input: model_input, pip_requirements=["mlflow"])
+    lost = [client.create_run(far).info.run_id for _ in range(2)]
+    for run_id in lost:
+        client.log_metric(run_id, "m", 1.0)
+        client.set_terminated(run_id)
     try:
-        done = target.imports(source.url, "--experiment", "elsewhere")
+        listed = files(client, run.info.run_id)
+        done = target.imports(source.url, "--experiment", "own folder", "--experiment", "far away")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "the files of 1 runs, models and versions were not copied" in done.stdout
-        assert run in done.stdout and "file://" in done.stdout
+        assert "the files of 2 runs, models and versions were not copied" in done.stdout, done.stdout
+        assert all(f"run {run_id}, which stay at strange://store/x/{run_id}" in done.stdout for run_id in lost)
+        target.start()
+        client = clients(target.url, target.key)
+        assert files(client, run.info.run_id) == listed and len(listed) == 2
+        here = pathlib.Path(client.download_artifacts(run.info.run_id, "sub/folder/f ü.txt", str(tmp_path)))
+        assert here.read_text() == "fungi"
+        there = mlflow.artifacts.download_artifacts(f"models:/{model.model_id}", dst_path=str(tmp_path / "m"))
+        assert "MLmodel" in digests(there)
+        assert client.get_metric_history(lost[0], "m")[0].value == 1.0
     finally:
-        clients(source.url).delete_experiment(experiment)
+        client = clients(source.url)
+        client.delete_experiment(own)
+        client.delete_experiment(far)
 
 
 def test_files_left_out_at_first_come_with_the_next_copy(source, target):

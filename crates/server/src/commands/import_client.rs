@@ -167,11 +167,9 @@ impl Source {
         Ok(Some(page))
     }
 
-    /// The bytes of a file behind the server's artifact proxy, as they come.
-    pub(crate) async fn download(&self, path: &str) -> Called<Response> {
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let url = self.url(&[&["api", "2.0", "mlflow-artifacts", "artifacts"], parts.as_slice()].concat(), &[]);
-        self.send(Method::GET, &url, None).await
+    /// The bytes that `GET` of a path gives, as they come. Nothing is put before the path.
+    pub(crate) async fn download(&self, path: &[&str], query: &[(&str, &str)]) -> Called<Response> {
+        self.send(Method::GET, &self.url(path, query), None).await
     }
 
     /// Makes a call, again and again while there is hope; the answer is a good one.

@@ -1,5 +1,6 @@
 //! The order in which things are copied: ids for everything first, then runs and models one by one, the registry last.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use futures::StreamExt as _;
@@ -94,6 +95,8 @@ pub(crate) struct Copy {
     pub(super) transfer: Transfer,
     pub(super) wanted: Wanted,
     pub(super) tally: Tally,
+    /// Stores that the source could not read.
+    pub(super) closed: HashSet<String>,
 }
 
 /// What is missing of a run or model.
@@ -113,7 +116,7 @@ struct Todo {
 
 impl Copy {
     pub(crate) fn new(source: Source, transfer: Transfer, wanted: Wanted) -> Self {
-        Self { source, transfer, wanted, tally: Tally::default() }
+        Self { source, transfer, wanted, tally: Tally::default(), closed: HashSet::new() }
     }
 
     /// Copies everything that is wanted and not there yet.
