@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { CancelJobData, CancelJobErrors, CancelJobResponses, CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreateProjectData, CreateProjectErrors, CreateProjectResponses, DeleteKeyData, DeleteKeyErrors, DeleteKeyResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditEntriesData, ExportAuditEntriesErrors, ExportAuditEntriesResponses, GetExperimentColumnsData, GetExperimentColumnsErrors, GetExperimentColumnsResponses, GetJobData, GetJobErrors, GetJobResponses, GetMeData, GetMeErrors, GetMeResponses, GetModelArtifactData, GetModelArtifactErrors, GetModelArtifactResponses, GetProjectData, GetProjectErrors, GetProjectResponses, GetRunArtifactData, GetRunArtifactErrors, GetRunArtifactResponses, GetSetupData, GetSetupErrors, GetSetupResponses, ListAuditEntriesData, ListAuditEntriesErrors, ListAuditEntriesResponses, ListExperimentSummariesData, ListExperimentSummariesErrors, ListExperimentSummariesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListModelArtifactsData, ListModelArtifactsErrors, ListModelArtifactsResponses, ListProjectsData, ListProjectsErrors, ListProjectsResponses, ListRunArtifactsData, ListRunArtifactsErrors, ListRunArtifactsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, LoadExampleData, LoadExampleErrors, LoadExampleResponses, MlflowCreateExperimentData, MlflowCreateExperimentErrors, MlflowCreateExperimentResponses, MlflowCreateModelVersionData, MlflowCreateModelVersionErrors, MlflowCreateModelVersionResponses, MlflowCreateRegisteredModelData, MlflowCreateRegisteredModelErrors, MlflowCreateRegisteredModelResponses, MlflowDeleteExperimentData, MlflowDeleteExperimentErrors, MlflowDeleteExperimentResponses, MlflowDeleteExperimentTagData, MlflowDeleteExperimentTagErrors, MlflowDeleteExperimentTagResponses, MlflowDeleteModelVersionData, MlflowDeleteModelVersionErrors, MlflowDeleteModelVersionResponses, MlflowDeleteModelVersionTagData, MlflowDeleteModelVersionTagErrors, MlflowDeleteModelVersionTagResponses, MlflowDeleteRegisteredModelAliasData, MlflowDeleteRegisteredModelAliasErrors, MlflowDeleteRegisteredModelAliasResponses, MlflowDeleteRegisteredModelData, MlflowDeleteRegisteredModelErrors, MlflowDeleteRegisteredModelResponses, MlflowDeleteRegisteredModelTagData, MlflowDeleteRegisteredModelTagErrors, MlflowDeleteRegisteredModelTagResponses, MlflowDeleteRunData, MlflowDeleteRunErrors, MlflowDeleteRunResponses, MlflowDeleteTagData, MlflowDeleteTagErrors, MlflowDeleteTagResponses, MlflowGetExperimentData, MlflowGetExperimentErrors, MlflowGetExperimentResponses, MlflowGetLoggedModelData, MlflowGetLoggedModelErrors, MlflowGetLoggedModelResponses, MlflowGetModelVersionData, MlflowGetModelVersionErrors, MlflowGetModelVersionResponses, MlflowGetRegisteredModelData, MlflowGetRegisteredModelErrors, MlflowGetRegisteredModelResponses, MlflowGetRunData, MlflowGetRunErrors, MlflowGetRunResponses, MlflowRenameRegisteredModelData, MlflowRenameRegisteredModelErrors, MlflowRenameRegisteredModelResponses, MlflowRestoreExperimentData, MlflowRestoreExperimentErrors, MlflowRestoreExperimentResponses, MlflowRestoreRunData, MlflowRestoreRunErrors, MlflowRestoreRunResponses, MlflowSearchLoggedModelsData, MlflowSearchLoggedModelsErrors, MlflowSearchLoggedModelsResponses, MlflowSearchModelVersionsData, MlflowSearchModelVersionsErrors, MlflowSearchModelVersionsResponses, MlflowSearchRegisteredModelsData, MlflowSearchRegisteredModelsErrors, MlflowSearchRegisteredModelsResponses, MlflowSetExperimentTagData, MlflowSetExperimentTagErrors, MlflowSetExperimentTagResponses, MlflowSetModelVersionTagData, MlflowSetModelVersionTagErrors, MlflowSetModelVersionTagResponses, MlflowSetRegisteredModelAliasData, MlflowSetRegisteredModelAliasErrors, MlflowSetRegisteredModelAliasResponses, MlflowSetRegisteredModelTagData, MlflowSetRegisteredModelTagErrors, MlflowSetRegisteredModelTagResponses, MlflowSetTagData, MlflowSetTagErrors, MlflowSetTagResponses, MlflowTransitionModelVersionStageData, MlflowTransitionModelVersionStageErrors, MlflowTransitionModelVersionStageResponses, MlflowUpdateExperimentData, MlflowUpdateExperimentErrors, MlflowUpdateExperimentResponses, MlflowUpdateModelVersionData, MlflowUpdateModelVersionErrors, MlflowUpdateModelVersionResponses, MlflowUpdateRegisteredModelData, MlflowUpdateRegisteredModelErrors, MlflowUpdateRegisteredModelResponses, MlflowUpdateRunData, MlflowUpdateRunErrors, MlflowUpdateRunResponses, QuerySeriesData, QuerySeriesErrors, QuerySeriesResponses, SearchRunRowsData, SearchRunRowsErrors, SearchRunRowsResponses, SetupData, SetupErrors, SetupResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, StreamJobEventsData, StreamJobEventsErrors, StreamJobEventsResponse, StreamJobEventsResponses, StreamRunEventsData, StreamRunEventsErrors, StreamRunEventsResponse, StreamRunEventsResponses, UpdateProjectData, UpdateProjectErrors, UpdateProjectResponses } from './types.gen';
+import type { CancelJobData, CancelJobErrors, CancelJobResponses, CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreateProjectData, CreateProjectErrors, CreateProjectResponses, DeleteKeyData, DeleteKeyErrors, DeleteKeyResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, ExportAuditEntriesData, ExportAuditEntriesErrors, ExportAuditEntriesResponses, GetExperimentColumnsData, GetExperimentColumnsErrors, GetExperimentColumnsResponses, GetJobData, GetJobErrors, GetJobResponses, GetLiveData, GetLiveResponses, GetMeData, GetMeErrors, GetMeResponses, GetModelArtifactData, GetModelArtifactErrors, GetModelArtifactResponses, GetModelVersionArtifactData, GetModelVersionArtifactErrors, GetModelVersionArtifactResponses, GetModelVersionLineageData, GetModelVersionLineageErrors, GetModelVersionLineageResponses, GetProjectData, GetProjectErrors, GetProjectResponses, GetReadyData, GetReadyErrors, GetReadyResponses, GetRunArtifactData, GetRunArtifactErrors, GetRunArtifactResponses, GetSetupData, GetSetupErrors, GetSetupResponses, ListAuditEntriesData, ListAuditEntriesErrors, ListAuditEntriesResponses, ListExperimentSummariesData, ListExperimentSummariesErrors, ListExperimentSummariesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListModelArtifactsData, ListModelArtifactsErrors, ListModelArtifactsResponses, ListModelVersionArtifactsData, ListModelVersionArtifactsErrors, ListModelVersionArtifactsResponses, ListProjectsData, ListProjectsErrors, ListProjectsResponses, ListRunArtifactsData, ListRunArtifactsErrors, ListRunArtifactsResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, LoadExampleData, LoadExampleResponses, MlflowCreateExperimentClientData, MlflowCreateExperimentClientErrors, MlflowCreateExperimentClientResponses, MlflowCreateExperimentData, MlflowCreateExperimentErrors, MlflowCreateExperimentResponses, MlflowCreateLoggedModelClientData, MlflowCreateLoggedModelClientErrors, MlflowCreateLoggedModelClientResponses, MlflowCreateLoggedModelData, MlflowCreateLoggedModelErrors, MlflowCreateLoggedModelResponses, MlflowCreateModelVersionClientData, MlflowCreateModelVersionClientErrors, MlflowCreateModelVersionClientResponses, MlflowCreateModelVersionData, MlflowCreateModelVersionErrors, MlflowCreateModelVersionResponses, MlflowCreatePresignedDownloadUrlClientData, MlflowCreatePresignedDownloadUrlClientErrors, MlflowCreatePresignedDownloadUrlClientResponses, MlflowCreatePresignedDownloadUrlData, MlflowCreatePresignedDownloadUrlErrors, MlflowCreatePresignedDownloadUrlResponses, MlflowCreatePresignedUploadUrlClientData, MlflowCreatePresignedUploadUrlClientErrors, MlflowCreatePresignedUploadUrlClientResponses, MlflowCreatePresignedUploadUrlData, MlflowCreatePresignedUploadUrlErrors, MlflowCreatePresignedUploadUrlResponses, MlflowCreateRegisteredModelClientData, MlflowCreateRegisteredModelClientErrors, MlflowCreateRegisteredModelClientResponses, MlflowCreateRegisteredModelData, MlflowCreateRegisteredModelErrors, MlflowCreateRegisteredModelResponses, MlflowCreateRunClientData, MlflowCreateRunClientErrors, MlflowCreateRunClientResponses, MlflowCreateRunData, MlflowCreateRunErrors, MlflowCreateRunResponses, MlflowCreateWorkspaceClientData, MlflowCreateWorkspaceClientErrors, MlflowCreateWorkspaceClientResponses, MlflowCreateWorkspaceData, MlflowCreateWorkspaceErrors, MlflowCreateWorkspaceResponses, MlflowDeleteExperimentClientData, MlflowDeleteExperimentClientErrors, MlflowDeleteExperimentClientResponses, MlflowDeleteExperimentData, MlflowDeleteExperimentErrors, MlflowDeleteExperimentResponses, MlflowDeleteExperimentTagClientData, MlflowDeleteExperimentTagClientErrors, MlflowDeleteExperimentTagClientResponses, MlflowDeleteExperimentTagData, MlflowDeleteExperimentTagErrors, MlflowDeleteExperimentTagResponses, MlflowDeleteLoggedModelClientData, MlflowDeleteLoggedModelClientErrors, MlflowDeleteLoggedModelClientResponses, MlflowDeleteLoggedModelData, MlflowDeleteLoggedModelErrors, MlflowDeleteLoggedModelResponses, MlflowDeleteLoggedModelTagClientData, MlflowDeleteLoggedModelTagClientErrors, MlflowDeleteLoggedModelTagClientResponses, MlflowDeleteLoggedModelTagData, MlflowDeleteLoggedModelTagErrors, MlflowDeleteLoggedModelTagResponses, MlflowDeleteModelVersionClientData, MlflowDeleteModelVersionClientErrors, MlflowDeleteModelVersionClientResponses, MlflowDeleteModelVersionData, MlflowDeleteModelVersionErrors, MlflowDeleteModelVersionResponses, MlflowDeleteModelVersionTagClientData, MlflowDeleteModelVersionTagClientErrors, MlflowDeleteModelVersionTagClientResponses, MlflowDeleteModelVersionTagData, MlflowDeleteModelVersionTagErrors, MlflowDeleteModelVersionTagResponses, MlflowDeleteRegisteredModelAliasClientData, MlflowDeleteRegisteredModelAliasClientErrors, MlflowDeleteRegisteredModelAliasClientResponses, MlflowDeleteRegisteredModelAliasData, MlflowDeleteRegisteredModelAliasErrors, MlflowDeleteRegisteredModelAliasResponses, MlflowDeleteRegisteredModelClientData, MlflowDeleteRegisteredModelClientErrors, MlflowDeleteRegisteredModelClientResponses, MlflowDeleteRegisteredModelData, MlflowDeleteRegisteredModelErrors, MlflowDeleteRegisteredModelResponses, MlflowDeleteRegisteredModelTagClientData, MlflowDeleteRegisteredModelTagClientErrors, MlflowDeleteRegisteredModelTagClientResponses, MlflowDeleteRegisteredModelTagData, MlflowDeleteRegisteredModelTagErrors, MlflowDeleteRegisteredModelTagResponses, MlflowDeleteRunClientData, MlflowDeleteRunClientErrors, MlflowDeleteRunClientResponses, MlflowDeleteRunData, MlflowDeleteRunErrors, MlflowDeleteRunResponses, MlflowDeleteTagClientData, MlflowDeleteTagClientErrors, MlflowDeleteTagClientResponses, MlflowDeleteTagData, MlflowDeleteTagErrors, MlflowDeleteTagResponses, MlflowDeleteWorkspaceClientData, MlflowDeleteWorkspaceClientErrors, MlflowDeleteWorkspaceClientResponses, MlflowDeleteWorkspaceData, MlflowDeleteWorkspaceErrors, MlflowDeleteWorkspaceResponses, MlflowFinalizeLoggedModelClientData, MlflowFinalizeLoggedModelClientErrors, MlflowFinalizeLoggedModelClientResponses, MlflowFinalizeLoggedModelData, MlflowFinalizeLoggedModelErrors, MlflowFinalizeLoggedModelResponses, MlflowGetArtifactData, MlflowGetArtifactErrors, MlflowGetArtifactResponses, MlflowGetExperimentByNameClientData, MlflowGetExperimentByNameClientErrors, MlflowGetExperimentByNameClientResponses, MlflowGetExperimentByNameData, MlflowGetExperimentByNameErrors, MlflowGetExperimentByNameResponses, MlflowGetExperimentClientData, MlflowGetExperimentClientErrors, MlflowGetExperimentClientResponses, MlflowGetExperimentData, MlflowGetExperimentErrors, MlflowGetExperimentResponses, MlflowGetLatestVersionsClientData, MlflowGetLatestVersionsClientErrors, MlflowGetLatestVersionsClientResponses, MlflowGetLatestVersionsData, MlflowGetLatestVersionsErrors, MlflowGetLatestVersionsResponses, MlflowGetLoggedModelArtifactClientData, MlflowGetLoggedModelArtifactClientErrors, MlflowGetLoggedModelArtifactClientResponses, MlflowGetLoggedModelArtifactData, MlflowGetLoggedModelArtifactErrors, MlflowGetLoggedModelArtifactResponses, MlflowGetLoggedModelClientData, MlflowGetLoggedModelClientErrors, MlflowGetLoggedModelClientResponses, MlflowGetLoggedModelData, MlflowGetLoggedModelErrors, MlflowGetLoggedModelResponses, MlflowGetMetricHistoryBulkData, MlflowGetMetricHistoryBulkErrors, MlflowGetMetricHistoryBulkIntervalClientData, MlflowGetMetricHistoryBulkIntervalClientErrors, MlflowGetMetricHistoryBulkIntervalClientResponses, MlflowGetMetricHistoryBulkIntervalData, MlflowGetMetricHistoryBulkIntervalErrors, MlflowGetMetricHistoryBulkIntervalResponses, MlflowGetMetricHistoryBulkResponses, MlflowGetMetricHistoryClientData, MlflowGetMetricHistoryClientErrors, MlflowGetMetricHistoryClientResponses, MlflowGetMetricHistoryData, MlflowGetMetricHistoryErrors, MlflowGetMetricHistoryResponses, MlflowGetModelVersionArtifactData, MlflowGetModelVersionArtifactErrors, MlflowGetModelVersionArtifactResponses, MlflowGetModelVersionByAliasClientData, MlflowGetModelVersionByAliasClientErrors, MlflowGetModelVersionByAliasClientResponses, MlflowGetModelVersionByAliasData, MlflowGetModelVersionByAliasErrors, MlflowGetModelVersionByAliasResponses, MlflowGetModelVersionClientData, MlflowGetModelVersionClientErrors, MlflowGetModelVersionClientResponses, MlflowGetModelVersionData, MlflowGetModelVersionDownloadUriClientData, MlflowGetModelVersionDownloadUriClientErrors, MlflowGetModelVersionDownloadUriClientResponses, MlflowGetModelVersionDownloadUriData, MlflowGetModelVersionDownloadUriErrors, MlflowGetModelVersionDownloadUriResponses, MlflowGetModelVersionErrors, MlflowGetModelVersionResponses, MlflowGetRegisteredModelClientData, MlflowGetRegisteredModelClientErrors, MlflowGetRegisteredModelClientResponses, MlflowGetRegisteredModelData, MlflowGetRegisteredModelErrors, MlflowGetRegisteredModelResponses, MlflowGetRunClientData, MlflowGetRunClientErrors, MlflowGetRunClientResponses, MlflowGetRunData, MlflowGetRunErrors, MlflowGetRunResponses, MlflowGetServerInfoClientData, MlflowGetServerInfoClientErrors, MlflowGetServerInfoClientResponses, MlflowGetServerInfoData, MlflowGetServerInfoErrors, MlflowGetServerInfoResponses, MlflowGetWorkspaceClientData, MlflowGetWorkspaceClientErrors, MlflowGetWorkspaceClientResponses, MlflowGetWorkspaceData, MlflowGetWorkspaceErrors, MlflowGetWorkspaceResponses, MlflowHealthData, MlflowHealthResponses, MlflowListArtifactsClientData, MlflowListArtifactsClientErrors, MlflowListArtifactsClientResponses, MlflowListArtifactsData, MlflowListArtifactsErrors, MlflowListArtifactsResponses, MlflowListExperimentsClientData, MlflowListExperimentsClientErrors, MlflowListExperimentsClientResponses, MlflowListExperimentsData, MlflowListExperimentsErrors, MlflowListExperimentsResponses, MlflowListLoggedModelArtifactsClientData, MlflowListLoggedModelArtifactsClientErrors, MlflowListLoggedModelArtifactsClientResponses, MlflowListLoggedModelArtifactsData, MlflowListLoggedModelArtifactsErrors, MlflowListLoggedModelArtifactsResponses, MlflowListWorkspacesClientData, MlflowListWorkspacesClientErrors, MlflowListWorkspacesClientResponses, MlflowListWorkspacesData, MlflowListWorkspacesErrors, MlflowListWorkspacesResponses, MlflowLogBatchClientData, MlflowLogBatchClientErrors, MlflowLogBatchClientResponses, MlflowLogBatchData, MlflowLogBatchErrors, MlflowLogBatchResponses, MlflowLogInputsClientData, MlflowLogInputsClientErrors, MlflowLogInputsClientResponses, MlflowLogInputsData, MlflowLogInputsErrors, MlflowLogInputsResponses, MlflowLogLoggedModelParamsClientData, MlflowLogLoggedModelParamsClientErrors, MlflowLogLoggedModelParamsClientResponses, MlflowLogLoggedModelParamsData, MlflowLogLoggedModelParamsErrors, MlflowLogLoggedModelParamsResponses, MlflowLogMetricClientData, MlflowLogMetricClientErrors, MlflowLogMetricClientResponses, MlflowLogMetricData, MlflowLogMetricErrors, MlflowLogMetricResponses, MlflowLogModelClientData, MlflowLogModelClientErrors, MlflowLogModelClientResponses, MlflowLogModelData, MlflowLogModelErrors, MlflowLogModelResponses, MlflowLogOutputsClientData, MlflowLogOutputsClientErrors, MlflowLogOutputsClientResponses, MlflowLogOutputsData, MlflowLogOutputsErrors, MlflowLogOutputsResponses, MlflowLogParamClientData, MlflowLogParamClientErrors, MlflowLogParamClientResponses, MlflowLogParamData, MlflowLogParamErrors, MlflowLogParamResponses, MlflowPostLatestVersionsClientData, MlflowPostLatestVersionsClientErrors, MlflowPostLatestVersionsClientResponses, MlflowPostLatestVersionsData, MlflowPostLatestVersionsErrors, MlflowPostLatestVersionsResponses, MlflowProxyAbortMultipartUploadClientData, MlflowProxyAbortMultipartUploadClientErrors, MlflowProxyAbortMultipartUploadClientResponses, MlflowProxyAbortMultipartUploadData, MlflowProxyAbortMultipartUploadErrors, MlflowProxyAbortMultipartUploadResponses, MlflowProxyCompleteMultipartUploadClientData, MlflowProxyCompleteMultipartUploadClientErrors, MlflowProxyCompleteMultipartUploadClientResponses, MlflowProxyCompleteMultipartUploadData, MlflowProxyCompleteMultipartUploadErrors, MlflowProxyCompleteMultipartUploadResponses, MlflowProxyCreateMultipartUploadClientData, MlflowProxyCreateMultipartUploadClientErrors, MlflowProxyCreateMultipartUploadClientResponses, MlflowProxyCreateMultipartUploadData, MlflowProxyCreateMultipartUploadErrors, MlflowProxyCreateMultipartUploadResponses, MlflowProxyDeleteArtifactClientData, MlflowProxyDeleteArtifactClientErrors, MlflowProxyDeleteArtifactClientResponses, MlflowProxyDeleteArtifactData, MlflowProxyDeleteArtifactErrors, MlflowProxyDeleteArtifactResponses, MlflowProxyDownloadArtifactClientData, MlflowProxyDownloadArtifactClientErrors, MlflowProxyDownloadArtifactClientResponses, MlflowProxyDownloadArtifactData, MlflowProxyDownloadArtifactErrors, MlflowProxyDownloadArtifactResponses, MlflowProxyListArtifactsClientData, MlflowProxyListArtifactsClientErrors, MlflowProxyListArtifactsClientResponses, MlflowProxyListArtifactsData, MlflowProxyListArtifactsErrors, MlflowProxyListArtifactsResponses, MlflowProxyPresignedDownloadClientData, MlflowProxyPresignedDownloadClientErrors, MlflowProxyPresignedDownloadClientResponses, MlflowProxyPresignedDownloadData, MlflowProxyPresignedDownloadErrors, MlflowProxyPresignedDownloadResponses, MlflowProxyUploadArtifactClientData, MlflowProxyUploadArtifactClientErrors, MlflowProxyUploadArtifactClientResponses, MlflowProxyUploadArtifactData, MlflowProxyUploadArtifactErrors, MlflowProxyUploadArtifactResponses, MlflowRenameRegisteredModelClientData, MlflowRenameRegisteredModelClientErrors, MlflowRenameRegisteredModelClientResponses, MlflowRenameRegisteredModelData, MlflowRenameRegisteredModelErrors, MlflowRenameRegisteredModelResponses, MlflowRestoreExperimentClientData, MlflowRestoreExperimentClientErrors, MlflowRestoreExperimentClientResponses, MlflowRestoreExperimentData, MlflowRestoreExperimentErrors, MlflowRestoreExperimentResponses, MlflowRestoreRunClientData, MlflowRestoreRunClientErrors, MlflowRestoreRunClientResponses, MlflowRestoreRunData, MlflowRestoreRunErrors, MlflowRestoreRunResponses, MlflowSearchDatasetsClientData, MlflowSearchDatasetsClientErrors, MlflowSearchDatasetsClientResponses, MlflowSearchDatasetsData, MlflowSearchDatasetsErrors, MlflowSearchDatasetsResponses, MlflowSearchExperimentsClientData, MlflowSearchExperimentsClientErrors, MlflowSearchExperimentsClientResponses, MlflowSearchExperimentsData, MlflowSearchExperimentsErrors, MlflowSearchExperimentsResponses, MlflowSearchLoggedModelsClientData, MlflowSearchLoggedModelsClientErrors, MlflowSearchLoggedModelsClientResponses, MlflowSearchLoggedModelsData, MlflowSearchLoggedModelsErrors, MlflowSearchLoggedModelsResponses, MlflowSearchModelVersionsClientData, MlflowSearchModelVersionsClientErrors, MlflowSearchModelVersionsClientResponses, MlflowSearchModelVersionsData, MlflowSearchModelVersionsErrors, MlflowSearchModelVersionsResponses, MlflowSearchRegisteredModelsClientData, MlflowSearchRegisteredModelsClientErrors, MlflowSearchRegisteredModelsClientResponses, MlflowSearchRegisteredModelsData, MlflowSearchRegisteredModelsErrors, MlflowSearchRegisteredModelsResponses, MlflowSearchRunsClientData, MlflowSearchRunsClientErrors, MlflowSearchRunsClientResponses, MlflowSearchRunsData, MlflowSearchRunsErrors, MlflowSearchRunsResponses, MlflowSetExperimentTagClientData, MlflowSetExperimentTagClientErrors, MlflowSetExperimentTagClientResponses, MlflowSetExperimentTagData, MlflowSetExperimentTagErrors, MlflowSetExperimentTagResponses, MlflowSetLoggedModelTagsClientData, MlflowSetLoggedModelTagsClientErrors, MlflowSetLoggedModelTagsClientResponses, MlflowSetLoggedModelTagsData, MlflowSetLoggedModelTagsErrors, MlflowSetLoggedModelTagsResponses, MlflowSetModelVersionTagClientData, MlflowSetModelVersionTagClientErrors, MlflowSetModelVersionTagClientResponses, MlflowSetModelVersionTagData, MlflowSetModelVersionTagErrors, MlflowSetModelVersionTagResponses, MlflowSetRegisteredModelAliasClientData, MlflowSetRegisteredModelAliasClientErrors, MlflowSetRegisteredModelAliasClientResponses, MlflowSetRegisteredModelAliasData, MlflowSetRegisteredModelAliasErrors, MlflowSetRegisteredModelAliasResponses, MlflowSetRegisteredModelTagClientData, MlflowSetRegisteredModelTagClientErrors, MlflowSetRegisteredModelTagClientResponses, MlflowSetRegisteredModelTagData, MlflowSetRegisteredModelTagErrors, MlflowSetRegisteredModelTagResponses, MlflowSetTagClientData, MlflowSetTagClientErrors, MlflowSetTagClientResponses, MlflowSetTagData, MlflowSetTagErrors, MlflowSetTagResponses, MlflowTransitionModelVersionStageClientData, MlflowTransitionModelVersionStageClientErrors, MlflowTransitionModelVersionStageClientResponses, MlflowTransitionModelVersionStageData, MlflowTransitionModelVersionStageErrors, MlflowTransitionModelVersionStageResponses, MlflowUpdateExperimentClientData, MlflowUpdateExperimentClientErrors, MlflowUpdateExperimentClientResponses, MlflowUpdateExperimentData, MlflowUpdateExperimentErrors, MlflowUpdateExperimentResponses, MlflowUpdateModelVersionClientData, MlflowUpdateModelVersionClientErrors, MlflowUpdateModelVersionClientResponses, MlflowUpdateModelVersionData, MlflowUpdateModelVersionErrors, MlflowUpdateModelVersionResponses, MlflowUpdateRegisteredModelClientData, MlflowUpdateRegisteredModelClientErrors, MlflowUpdateRegisteredModelClientResponses, MlflowUpdateRegisteredModelData, MlflowUpdateRegisteredModelErrors, MlflowUpdateRegisteredModelResponses, MlflowUpdateRunClientData, MlflowUpdateRunClientErrors, MlflowUpdateRunClientResponses, MlflowUpdateRunData, MlflowUpdateRunErrors, MlflowUpdateRunResponses, MlflowUpdateWorkspaceClientData, MlflowUpdateWorkspaceClientErrors, MlflowUpdateWorkspaceClientResponses, MlflowUpdateWorkspaceData, MlflowUpdateWorkspaceErrors, MlflowUpdateWorkspaceResponses, MlflowUploadArtifactClientData, MlflowUploadArtifactClientErrors, MlflowUploadArtifactClientResponses, MlflowUploadArtifactData, MlflowUploadArtifactErrors, MlflowUploadArtifactResponses, MlflowVersionData, MlflowVersionResponses, QuerySeriesData, QuerySeriesErrors, QuerySeriesResponses, SearchModelRegistrationsData, SearchModelRegistrationsErrors, SearchModelRegistrationsResponses, SearchRunRowsData, SearchRunRowsErrors, SearchRunRowsResponses, SetupData, SetupErrors, SetupResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutResponses, StreamJobEventsData, StreamJobEventsErrors, StreamJobEventsResponse, StreamJobEventsResponses, StreamRunEventsData, StreamRunEventsErrors, StreamRunEventsResponse, StreamRunEventsResponses, UpdateProjectData, UpdateProjectErrors, UpdateProjectResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -17,6 +17,3070 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
      */
     meta?: Record<string, unknown>;
 };
+
+export const mlflowProxyListArtifacts = <ThrowOnError extends boolean = true>(options?: Options<MlflowProxyListArtifactsData, ThrowOnError>) => (options?.client ?? client).get<MlflowProxyListArtifactsResponses, MlflowProxyListArtifactsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts',
+    ...options
+});
+
+export const mlflowProxyDeleteArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyDeleteArtifactData, ThrowOnError>) => (options.client ?? client).delete<MlflowProxyDeleteArtifactResponses, MlflowProxyDeleteArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    ...options
+});
+
+export const mlflowProxyDownloadArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyDownloadArtifactData, ThrowOnError>) => (options.client ?? client).get<MlflowProxyDownloadArtifactResponses, MlflowProxyDownloadArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    ...options
+});
+
+export const mlflowProxyUploadArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyUploadArtifactData, ThrowOnError>) => (options.client ?? client).put<MlflowProxyUploadArtifactResponses, MlflowProxyUploadArtifactErrors, ThrowOnError>({
+    bodySerializer: null,
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyAbortMultipartUpload = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyAbortMultipartUploadData, ThrowOnError>) => (options.client ?? client).post<MlflowProxyAbortMultipartUploadResponses, MlflowProxyAbortMultipartUploadErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyCompleteMultipartUpload = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyCompleteMultipartUploadData, ThrowOnError>) => (options.client ?? client).post<MlflowProxyCompleteMultipartUploadResponses, MlflowProxyCompleteMultipartUploadErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyCreateMultipartUpload = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyCreateMultipartUploadData, ThrowOnError>) => (options.client ?? client).post<MlflowProxyCreateMultipartUploadResponses, MlflowProxyCreateMultipartUploadErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyPresignedDownload = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyPresignedDownloadData, ThrowOnError>) => (options.client ?? client).get<MlflowProxyPresignedDownloadResponses, MlflowProxyPresignedDownloadErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{*artifact_path}',
+    ...options
+});
+
+export const mlflowListArtifacts = <ThrowOnError extends boolean = true>(options: Options<MlflowListArtifactsData, ThrowOnError>) => (options.client ?? client).get<MlflowListArtifactsResponses, MlflowListArtifactsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/artifacts/list',
+    ...options
+});
+
+export const mlflowCreatePresignedDownloadUrl = <ThrowOnError extends boolean = true>(options: Options<MlflowCreatePresignedDownloadUrlData, ThrowOnError>) => (options.client ?? client).post<MlflowCreatePresignedDownloadUrlResponses, MlflowCreatePresignedDownloadUrlErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/artifacts/presigned-download-url',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowCreatePresignedUploadUrl = <ThrowOnError extends boolean = true>(options: Options<MlflowCreatePresignedUploadUrlData, ThrowOnError>) => (options.client ?? client).post<MlflowCreatePresignedUploadUrlResponses, MlflowCreatePresignedUploadUrlErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/artifacts/presigned-upload-url',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Creates an experiment.
+ */
+export const mlflowCreateExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateExperimentResponses, MlflowCreateExperimentErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Deletes an experiment and its runs; they can be restored until they are purged.
+ */
+export const mlflowDeleteExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteExperimentResponses, MlflowDeleteExperimentErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Takes a tag off an experiment.
+ */
+export const mlflowDeleteExperimentTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteExperimentTagData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteExperimentTagResponses, MlflowDeleteExperimentTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/delete-experiment-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * One experiment, deleted or not.
+ */
+export const mlflowGetExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowGetExperimentData, ThrowOnError>) => (options.client ?? client).get<MlflowGetExperimentResponses, MlflowGetExperimentErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/get',
+    ...options
+});
+
+/**
+ * One experiment by its name, deleted or not.
+ */
+export const mlflowGetExperimentByName = <ThrowOnError extends boolean = true>(options: Options<MlflowGetExperimentByNameData, ThrowOnError>) => (options.client ?? client).get<MlflowGetExperimentByNameResponses, MlflowGetExperimentByNameErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/get-by-name',
+    ...options
+});
+
+/**
+ * Restores a deleted experiment and its runs.
+ */
+export const mlflowRestoreExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowRestoreExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowRestoreExperimentResponses, MlflowRestoreExperimentErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/restore',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists experiments.
+ */
+export const mlflowListExperiments = <ThrowOnError extends boolean = true>(options: Options<MlflowListExperimentsData, ThrowOnError>) => (options.client ?? client).get<MlflowListExperimentsResponses, MlflowListExperimentsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/search',
+    ...options
+});
+
+/**
+ * Lists experiments.
+ */
+export const mlflowSearchExperiments = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchExperimentsData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchExperimentsResponses, MlflowSearchExperimentsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/search',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists the datasets that runs of some experiments used.
+ */
+export const mlflowSearchDatasets = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchDatasetsData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchDatasetsResponses, MlflowSearchDatasetsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/search-datasets',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sets a tag of an experiment.
+ */
+export const mlflowSetExperimentTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetExperimentTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetExperimentTagResponses, MlflowSetExperimentTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/set-experiment-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Renames an experiment.
+ */
+export const mlflowUpdateExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowUpdateExperimentResponses, MlflowUpdateExperimentErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/experiments/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowCreateLoggedModel = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateLoggedModelData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateLoggedModelResponses, MlflowCreateLoggedModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowSearchLoggedModels = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchLoggedModelsData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchLoggedModelsResponses, MlflowSearchLoggedModelsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/search',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteLoggedModel = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteLoggedModelData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteLoggedModelResponses, MlflowDeleteLoggedModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}',
+    ...options
+});
+
+export const mlflowGetLoggedModel = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLoggedModelData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLoggedModelResponses, MlflowGetLoggedModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}',
+    ...options
+});
+
+export const mlflowFinalizeLoggedModel = <ThrowOnError extends boolean = true>(options: Options<MlflowFinalizeLoggedModelData, ThrowOnError>) => (options.client ?? client).patch<MlflowFinalizeLoggedModelResponses, MlflowFinalizeLoggedModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowListLoggedModelArtifacts = <ThrowOnError extends boolean = true>(options: Options<MlflowListLoggedModelArtifactsData, ThrowOnError>) => (options.client ?? client).get<MlflowListLoggedModelArtifactsResponses, MlflowListLoggedModelArtifactsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/directories',
+    ...options
+});
+
+export const mlflowGetLoggedModelArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLoggedModelArtifactData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLoggedModelArtifactResponses, MlflowGetLoggedModelArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files',
+    ...options
+});
+
+export const mlflowLogLoggedModelParams = <ThrowOnError extends boolean = true>(options: Options<MlflowLogLoggedModelParamsData, ThrowOnError>) => (options.client ?? client).post<MlflowLogLoggedModelParamsResponses, MlflowLogLoggedModelParamsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/params',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowSetLoggedModelTags = <ThrowOnError extends boolean = true>(options: Options<MlflowSetLoggedModelTagsData, ThrowOnError>) => (options.client ?? client).patch<MlflowSetLoggedModelTagsResponses, MlflowSetLoggedModelTagsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/tags',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteLoggedModelTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteLoggedModelTagData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteLoggedModelTagResponses, MlflowDeleteLoggedModelTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}',
+    ...options
+});
+
+/**
+ * Every value of a metric, in the order of time, step and value.
+ */
+export const mlflowGetMetricHistory = <ThrowOnError extends boolean = true>(options: Options<MlflowGetMetricHistoryData, ThrowOnError>) => (options.client ?? client).get<MlflowGetMetricHistoryResponses, MlflowGetMetricHistoryErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/metrics/get-history',
+    ...options
+});
+
+/**
+ * The histories of a metric of several runs.
+ */
+export const mlflowGetMetricHistoryBulk = <ThrowOnError extends boolean = true>(options: Options<MlflowGetMetricHistoryBulkData, ThrowOnError>) => (options.client ?? client).get<MlflowGetMetricHistoryBulkResponses, MlflowGetMetricHistoryBulkErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/metrics/get-history-bulk',
+    ...options
+});
+
+/**
+ * Evenly chosen values of a metric of several runs.
+ */
+export const mlflowGetMetricHistoryBulkInterval = <ThrowOnError extends boolean = true>(options: Options<MlflowGetMetricHistoryBulkIntervalData, ThrowOnError>) => (options.client ?? client).get<MlflowGetMetricHistoryBulkIntervalResponses, MlflowGetMetricHistoryBulkIntervalErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval',
+    ...options
+});
+
+export const mlflowCreateModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateModelVersionData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateModelVersionResponses, MlflowCreateModelVersionErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteModelVersionData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteModelVersionResponses, MlflowDeleteModelVersionErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteModelVersionTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteModelVersionTagData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteModelVersionTagResponses, MlflowDeleteModelVersionTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/delete-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowGetModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionResponses, MlflowGetModelVersionErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/get',
+    ...options
+});
+
+export const mlflowGetModelVersionDownloadUri = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionDownloadUriData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionDownloadUriResponses, MlflowGetModelVersionDownloadUriErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/get-download-uri',
+    ...options
+});
+
+export const mlflowSearchModelVersions = <ThrowOnError extends boolean = true>(options?: Options<MlflowSearchModelVersionsData, ThrowOnError>) => (options?.client ?? client).get<MlflowSearchModelVersionsResponses, MlflowSearchModelVersionsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/search',
+    ...options
+});
+
+export const mlflowSetModelVersionTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetModelVersionTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetModelVersionTagResponses, MlflowSetModelVersionTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/set-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowTransitionModelVersionStage = <ThrowOnError extends boolean = true>(options: Options<MlflowTransitionModelVersionStageData, ThrowOnError>) => (options.client ?? client).post<MlflowTransitionModelVersionStageResponses, MlflowTransitionModelVersionStageErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/transition-stage',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowUpdateModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateModelVersionData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateModelVersionResponses, MlflowUpdateModelVersionErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/model-versions/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteRegisteredModelAlias = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelAliasData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelAliasResponses, MlflowDeleteRegisteredModelAliasErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/alias',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowGetModelVersionByAlias = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionByAliasData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionByAliasResponses, MlflowGetModelVersionByAliasErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/alias',
+    ...options
+});
+
+export const mlflowSetRegisteredModelAlias = <ThrowOnError extends boolean = true>(options: Options<MlflowSetRegisteredModelAliasData, ThrowOnError>) => (options.client ?? client).post<MlflowSetRegisteredModelAliasResponses, MlflowSetRegisteredModelAliasErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/alias',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowCreateRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateRegisteredModelData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateRegisteredModelResponses, MlflowCreateRegisteredModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelResponses, MlflowDeleteRegisteredModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteRegisteredModelTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelTagData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelTagResponses, MlflowDeleteRegisteredModelTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/delete-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowGetRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowGetRegisteredModelData, ThrowOnError>) => (options.client ?? client).get<MlflowGetRegisteredModelResponses, MlflowGetRegisteredModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/get',
+    ...options
+});
+
+export const mlflowGetLatestVersions = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLatestVersionsData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLatestVersionsResponses, MlflowGetLatestVersionsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/get-latest-versions',
+    ...options
+});
+
+export const mlflowPostLatestVersions = <ThrowOnError extends boolean = true>(options: Options<MlflowPostLatestVersionsData, ThrowOnError>) => (options.client ?? client).post<MlflowPostLatestVersionsResponses, MlflowPostLatestVersionsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/get-latest-versions',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowRenameRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowRenameRegisteredModelData, ThrowOnError>) => (options.client ?? client).post<MlflowRenameRegisteredModelResponses, MlflowRenameRegisteredModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/rename',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowSearchRegisteredModels = <ThrowOnError extends boolean = true>(options?: Options<MlflowSearchRegisteredModelsData, ThrowOnError>) => (options?.client ?? client).get<MlflowSearchRegisteredModelsResponses, MlflowSearchRegisteredModelsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/search',
+    ...options
+});
+
+export const mlflowSetRegisteredModelTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetRegisteredModelTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetRegisteredModelTagResponses, MlflowSetRegisteredModelTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/set-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowUpdateRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateRegisteredModelData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateRegisteredModelResponses, MlflowUpdateRegisteredModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/registered-models/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Creates a run.
+ */
+export const mlflowCreateRun = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateRunData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateRunResponses, MlflowCreateRunErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Deletes a run; it can be restored until it is purged.
+ */
+export const mlflowDeleteRun = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRunData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteRunResponses, MlflowDeleteRunErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Takes a tag off a run.
+ */
+export const mlflowDeleteTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteTagData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteTagResponses, MlflowDeleteTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/delete-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * One run, deleted or not, with its latest metrics, parameters and tags.
+ */
+export const mlflowGetRun = <ThrowOnError extends boolean = true>(options: Options<MlflowGetRunData, ThrowOnError>) => (options.client ?? client).get<MlflowGetRunResponses, MlflowGetRunErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/get',
+    ...options
+});
+
+/**
+ * Logs many values, parameters and tags at once: all of them or none.
+ */
+export const mlflowLogBatch = <ThrowOnError extends boolean = true>(options: Options<MlflowLogBatchData, ThrowOnError>) => (options.client ?? client).post<MlflowLogBatchResponses, MlflowLogBatchErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/log-batch',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Notes datasets and models that went into a run.
+ */
+export const mlflowLogInputs = <ThrowOnError extends boolean = true>(options: Options<MlflowLogInputsData, ThrowOnError>) => (options.client ?? client).post<MlflowLogInputsResponses, MlflowLogInputsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/log-inputs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Logs a value of a metric.
+ */
+export const mlflowLogMetric = <ThrowOnError extends boolean = true>(options: Options<MlflowLogMetricData, ThrowOnError>) => (options.client ?? client).post<MlflowLogMetricResponses, MlflowLogMetricErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/log-metric',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Notes a model of an older client.
+ */
+export const mlflowLogModel = <ThrowOnError extends boolean = true>(options: Options<MlflowLogModelData, ThrowOnError>) => (options.client ?? client).post<MlflowLogModelResponses, MlflowLogModelErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/log-model',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Logs a parameter. The same value again is fine, another one is refused.
+ */
+export const mlflowLogParam = <ThrowOnError extends boolean = true>(options: Options<MlflowLogParamData, ThrowOnError>) => (options.client ?? client).post<MlflowLogParamResponses, MlflowLogParamErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/log-parameter',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Notes models that came out of a run.
+ */
+export const mlflowLogOutputs = <ThrowOnError extends boolean = true>(options: Options<MlflowLogOutputsData, ThrowOnError>) => (options.client ?? client).post<MlflowLogOutputsResponses, MlflowLogOutputsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/outputs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Restores a deleted run.
+ */
+export const mlflowRestoreRun = <ThrowOnError extends boolean = true>(options: Options<MlflowRestoreRunData, ThrowOnError>) => (options.client ?? client).post<MlflowRestoreRunResponses, MlflowRestoreRunErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/restore',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Finds runs.
+ */
+export const mlflowSearchRuns = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchRunsData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchRunsResponses, MlflowSearchRunsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/search',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sets a tag of a run.
+ */
+export const mlflowSetTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetTagResponses, MlflowSetTagErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/set-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Changes a run's status, end or name.
+ */
+export const mlflowUpdateRun = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateRunData, ThrowOnError>) => (options.client ?? client).post<MlflowUpdateRunResponses, MlflowUpdateRunErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/runs/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowUploadArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowUploadArtifactData, ThrowOnError>) => (options.client ?? client).post<MlflowUploadArtifactResponses, MlflowUploadArtifactErrors, ThrowOnError>({
+    bodySerializer: null,
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/2.0/mlflow/upload-artifact',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+/**
+ * What this server offers.
+ */
+export const mlflowGetServerInfo = <ThrowOnError extends boolean = true>(options?: Options<MlflowGetServerInfoData, ThrowOnError>) => (options?.client ?? client).get<MlflowGetServerInfoResponses, MlflowGetServerInfoErrors, ThrowOnError>({ url: '/ajax-api/3.0/mlflow/server-info', ...options });
+
+/**
+ * Lists the workspaces the caller may enter.
+ */
+export const mlflowListWorkspaces = <ThrowOnError extends boolean = true>(options?: Options<MlflowListWorkspacesData, ThrowOnError>) => (options?.client ?? client).get<MlflowListWorkspacesResponses, MlflowListWorkspacesErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/3.0/mlflow/workspaces',
+    ...options
+});
+
+/**
+ * Refused: a workspace is a project, and projects are made elsewhere.
+ */
+export const mlflowCreateWorkspace = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateWorkspaceData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateWorkspaceResponses, MlflowCreateWorkspaceErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/3.0/mlflow/workspaces',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Refused: a workspace is a project, and projects are put away elsewhere.
+ */
+export const mlflowDeleteWorkspace = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteWorkspaceData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteWorkspaceResponses, MlflowDeleteWorkspaceErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/3.0/mlflow/workspaces/{name}',
+    ...options
+});
+
+/**
+ * One workspace.
+ */
+export const mlflowGetWorkspace = <ThrowOnError extends boolean = true>(options: Options<MlflowGetWorkspaceData, ThrowOnError>) => (options.client ?? client).get<MlflowGetWorkspaceResponses, MlflowGetWorkspaceErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/3.0/mlflow/workspaces/{name}',
+    ...options
+});
+
+/**
+ * Refused: a workspace is a project, and projects are changed elsewhere.
+ */
+export const mlflowUpdateWorkspace = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateWorkspaceData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateWorkspaceResponses, MlflowUpdateWorkspaceErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/ajax-api/3.0/mlflow/workspaces/{name}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyListArtifactsClient = <ThrowOnError extends boolean = true>(options?: Options<MlflowProxyListArtifactsClientData, ThrowOnError>) => (options?.client ?? client).get<MlflowProxyListArtifactsClientResponses, MlflowProxyListArtifactsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/artifacts',
+    ...options
+});
+
+export const mlflowProxyDeleteArtifactClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyDeleteArtifactClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowProxyDeleteArtifactClientResponses, MlflowProxyDeleteArtifactClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    ...options
+});
+
+export const mlflowProxyDownloadArtifactClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyDownloadArtifactClientData, ThrowOnError>) => (options.client ?? client).get<MlflowProxyDownloadArtifactClientResponses, MlflowProxyDownloadArtifactClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    ...options
+});
+
+export const mlflowProxyUploadArtifactClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyUploadArtifactClientData, ThrowOnError>) => (options.client ?? client).put<MlflowProxyUploadArtifactClientResponses, MlflowProxyUploadArtifactClientErrors, ThrowOnError>({
+    bodySerializer: null,
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyAbortMultipartUploadClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyAbortMultipartUploadClientData, ThrowOnError>) => (options.client ?? client).post<MlflowProxyAbortMultipartUploadClientResponses, MlflowProxyAbortMultipartUploadClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyCompleteMultipartUploadClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyCompleteMultipartUploadClientData, ThrowOnError>) => (options.client ?? client).post<MlflowProxyCompleteMultipartUploadClientResponses, MlflowProxyCompleteMultipartUploadClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyCreateMultipartUploadClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyCreateMultipartUploadClientData, ThrowOnError>) => (options.client ?? client).post<MlflowProxyCreateMultipartUploadClientResponses, MlflowProxyCreateMultipartUploadClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowProxyPresignedDownloadClient = <ThrowOnError extends boolean = true>(options: Options<MlflowProxyPresignedDownloadClientData, ThrowOnError>) => (options.client ?? client).get<MlflowProxyPresignedDownloadClientResponses, MlflowProxyPresignedDownloadClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow-artifacts/presigned/{*artifact_path}',
+    ...options
+});
+
+export const mlflowListArtifactsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowListArtifactsClientData, ThrowOnError>) => (options.client ?? client).get<MlflowListArtifactsClientResponses, MlflowListArtifactsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/artifacts/list',
+    ...options
+});
+
+export const mlflowCreatePresignedDownloadUrlClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreatePresignedDownloadUrlClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreatePresignedDownloadUrlClientResponses, MlflowCreatePresignedDownloadUrlClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/artifacts/presigned-download-url',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowCreatePresignedUploadUrlClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreatePresignedUploadUrlClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreatePresignedUploadUrlClientResponses, MlflowCreatePresignedUploadUrlClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/artifacts/presigned-upload-url',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Creates an experiment.
+ */
+export const mlflowCreateExperimentClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateExperimentClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateExperimentClientResponses, MlflowCreateExperimentClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Deletes an experiment and its runs; they can be restored until they are purged.
+ */
+export const mlflowDeleteExperimentClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteExperimentClientData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteExperimentClientResponses, MlflowDeleteExperimentClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Takes a tag off an experiment.
+ */
+export const mlflowDeleteExperimentTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteExperimentTagClientData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteExperimentTagClientResponses, MlflowDeleteExperimentTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/delete-experiment-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * One experiment, deleted or not.
+ */
+export const mlflowGetExperimentClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetExperimentClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetExperimentClientResponses, MlflowGetExperimentClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/get',
+    ...options
+});
+
+/**
+ * One experiment by its name, deleted or not.
+ */
+export const mlflowGetExperimentByNameClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetExperimentByNameClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetExperimentByNameClientResponses, MlflowGetExperimentByNameClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/get-by-name',
+    ...options
+});
+
+/**
+ * Restores a deleted experiment and its runs.
+ */
+export const mlflowRestoreExperimentClient = <ThrowOnError extends boolean = true>(options: Options<MlflowRestoreExperimentClientData, ThrowOnError>) => (options.client ?? client).post<MlflowRestoreExperimentClientResponses, MlflowRestoreExperimentClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/restore',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists experiments.
+ */
+export const mlflowListExperimentsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowListExperimentsClientData, ThrowOnError>) => (options.client ?? client).get<MlflowListExperimentsClientResponses, MlflowListExperimentsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/search',
+    ...options
+});
+
+/**
+ * Lists experiments.
+ */
+export const mlflowSearchExperimentsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchExperimentsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchExperimentsClientResponses, MlflowSearchExperimentsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/search',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists the datasets that runs of some experiments used.
+ */
+export const mlflowSearchDatasetsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchDatasetsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchDatasetsClientResponses, MlflowSearchDatasetsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/search-datasets',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sets a tag of an experiment.
+ */
+export const mlflowSetExperimentTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSetExperimentTagClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSetExperimentTagClientResponses, MlflowSetExperimentTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/set-experiment-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Renames an experiment.
+ */
+export const mlflowUpdateExperimentClient = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateExperimentClientData, ThrowOnError>) => (options.client ?? client).post<MlflowUpdateExperimentClientResponses, MlflowUpdateExperimentClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/experiments/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowCreateLoggedModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateLoggedModelClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateLoggedModelClientResponses, MlflowCreateLoggedModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowSearchLoggedModelsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchLoggedModelsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchLoggedModelsClientResponses, MlflowSearchLoggedModelsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/search',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteLoggedModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteLoggedModelClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteLoggedModelClientResponses, MlflowDeleteLoggedModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}',
+    ...options
+});
+
+export const mlflowGetLoggedModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLoggedModelClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLoggedModelClientResponses, MlflowGetLoggedModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}',
+    ...options
+});
+
+export const mlflowFinalizeLoggedModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowFinalizeLoggedModelClientData, ThrowOnError>) => (options.client ?? client).patch<MlflowFinalizeLoggedModelClientResponses, MlflowFinalizeLoggedModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowListLoggedModelArtifactsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowListLoggedModelArtifactsClientData, ThrowOnError>) => (options.client ?? client).get<MlflowListLoggedModelArtifactsClientResponses, MlflowListLoggedModelArtifactsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}/artifacts/directories',
+    ...options
+});
+
+export const mlflowGetLoggedModelArtifactClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLoggedModelArtifactClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLoggedModelArtifactClientResponses, MlflowGetLoggedModelArtifactClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}/artifacts/files',
+    ...options
+});
+
+export const mlflowLogLoggedModelParamsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogLoggedModelParamsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogLoggedModelParamsClientResponses, MlflowLogLoggedModelParamsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}/params',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowSetLoggedModelTagsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSetLoggedModelTagsClientData, ThrowOnError>) => (options.client ?? client).patch<MlflowSetLoggedModelTagsClientResponses, MlflowSetLoggedModelTagsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}/tags',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteLoggedModelTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteLoggedModelTagClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteLoggedModelTagClientResponses, MlflowDeleteLoggedModelTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}',
+    ...options
+});
+
+/**
+ * Every value of a metric, in the order of time, step and value.
+ */
+export const mlflowGetMetricHistoryClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetMetricHistoryClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetMetricHistoryClientResponses, MlflowGetMetricHistoryClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/metrics/get-history',
+    ...options
+});
+
+/**
+ * Evenly chosen values of a metric of several runs.
+ */
+export const mlflowGetMetricHistoryBulkIntervalClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetMetricHistoryBulkIntervalClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetMetricHistoryBulkIntervalClientResponses, MlflowGetMetricHistoryBulkIntervalClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/metrics/get-history-bulk-interval',
+    ...options
+});
+
+export const mlflowCreateModelVersionClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateModelVersionClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateModelVersionClientResponses, MlflowCreateModelVersionClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteModelVersionClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteModelVersionClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteModelVersionClientResponses, MlflowDeleteModelVersionClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteModelVersionTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteModelVersionTagClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteModelVersionTagClientResponses, MlflowDeleteModelVersionTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/delete-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowGetModelVersionClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionClientResponses, MlflowGetModelVersionClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/get',
+    ...options
+});
+
+export const mlflowGetModelVersionDownloadUriClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionDownloadUriClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionDownloadUriClientResponses, MlflowGetModelVersionDownloadUriClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/get-download-uri',
+    ...options
+});
+
+export const mlflowSearchModelVersionsClient = <ThrowOnError extends boolean = true>(options?: Options<MlflowSearchModelVersionsClientData, ThrowOnError>) => (options?.client ?? client).get<MlflowSearchModelVersionsClientResponses, MlflowSearchModelVersionsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/search',
+    ...options
+});
+
+export const mlflowSetModelVersionTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSetModelVersionTagClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSetModelVersionTagClientResponses, MlflowSetModelVersionTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/set-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowTransitionModelVersionStageClient = <ThrowOnError extends boolean = true>(options: Options<MlflowTransitionModelVersionStageClientData, ThrowOnError>) => (options.client ?? client).post<MlflowTransitionModelVersionStageClientResponses, MlflowTransitionModelVersionStageClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/transition-stage',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowUpdateModelVersionClient = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateModelVersionClientData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateModelVersionClientResponses, MlflowUpdateModelVersionClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/model-versions/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteRegisteredModelAliasClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelAliasClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelAliasClientResponses, MlflowDeleteRegisteredModelAliasClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/alias',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowGetModelVersionByAliasClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionByAliasClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionByAliasClientResponses, MlflowGetModelVersionByAliasClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/alias',
+    ...options
+});
+
+export const mlflowSetRegisteredModelAliasClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSetRegisteredModelAliasClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSetRegisteredModelAliasClientResponses, MlflowSetRegisteredModelAliasClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/alias',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowCreateRegisteredModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateRegisteredModelClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateRegisteredModelClientResponses, MlflowCreateRegisteredModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteRegisteredModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelClientResponses, MlflowDeleteRegisteredModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowDeleteRegisteredModelTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelTagClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelTagClientResponses, MlflowDeleteRegisteredModelTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/delete-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowGetRegisteredModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetRegisteredModelClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetRegisteredModelClientResponses, MlflowGetRegisteredModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/get',
+    ...options
+});
+
+export const mlflowGetLatestVersionsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLatestVersionsClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLatestVersionsClientResponses, MlflowGetLatestVersionsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/get-latest-versions',
+    ...options
+});
+
+export const mlflowPostLatestVersionsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowPostLatestVersionsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowPostLatestVersionsClientResponses, MlflowPostLatestVersionsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/get-latest-versions',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowRenameRegisteredModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowRenameRegisteredModelClientData, ThrowOnError>) => (options.client ?? client).post<MlflowRenameRegisteredModelClientResponses, MlflowRenameRegisteredModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/rename',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowSearchRegisteredModelsClient = <ThrowOnError extends boolean = true>(options?: Options<MlflowSearchRegisteredModelsClientData, ThrowOnError>) => (options?.client ?? client).get<MlflowSearchRegisteredModelsClientResponses, MlflowSearchRegisteredModelsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/search',
+    ...options
+});
+
+export const mlflowSetRegisteredModelTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSetRegisteredModelTagClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSetRegisteredModelTagClientResponses, MlflowSetRegisteredModelTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/set-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowUpdateRegisteredModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateRegisteredModelClientData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateRegisteredModelClientResponses, MlflowUpdateRegisteredModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/registered-models/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Creates a run.
+ */
+export const mlflowCreateRunClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateRunClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateRunClientResponses, MlflowCreateRunClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/create',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Deletes a run; it can be restored until it is purged.
+ */
+export const mlflowDeleteRunClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRunClientData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteRunClientResponses, MlflowDeleteRunClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/delete',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Takes a tag off a run.
+ */
+export const mlflowDeleteTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteTagClientData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteTagClientResponses, MlflowDeleteTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/delete-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * One run, deleted or not, with its latest metrics, parameters and tags.
+ */
+export const mlflowGetRunClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetRunClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetRunClientResponses, MlflowGetRunClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/get',
+    ...options
+});
+
+/**
+ * Logs many values, parameters and tags at once: all of them or none.
+ */
+export const mlflowLogBatchClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogBatchClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogBatchClientResponses, MlflowLogBatchClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/log-batch',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Notes datasets and models that went into a run.
+ */
+export const mlflowLogInputsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogInputsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogInputsClientResponses, MlflowLogInputsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/log-inputs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Logs a value of a metric.
+ */
+export const mlflowLogMetricClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogMetricClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogMetricClientResponses, MlflowLogMetricClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/log-metric',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Notes a model of an older client.
+ */
+export const mlflowLogModelClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogModelClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogModelClientResponses, MlflowLogModelClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/log-model',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Logs a parameter. The same value again is fine, another one is refused.
+ */
+export const mlflowLogParamClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogParamClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogParamClientResponses, MlflowLogParamClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/log-parameter',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Notes models that came out of a run.
+ */
+export const mlflowLogOutputsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowLogOutputsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowLogOutputsClientResponses, MlflowLogOutputsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/outputs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Restores a deleted run.
+ */
+export const mlflowRestoreRunClient = <ThrowOnError extends boolean = true>(options: Options<MlflowRestoreRunClientData, ThrowOnError>) => (options.client ?? client).post<MlflowRestoreRunClientResponses, MlflowRestoreRunClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/restore',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Finds runs.
+ */
+export const mlflowSearchRunsClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchRunsClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchRunsClientResponses, MlflowSearchRunsClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/search',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sets a tag of a run.
+ */
+export const mlflowSetTagClient = <ThrowOnError extends boolean = true>(options: Options<MlflowSetTagClientData, ThrowOnError>) => (options.client ?? client).post<MlflowSetTagClientResponses, MlflowSetTagClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/set-tag',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Changes a run's status, end or name.
+ */
+export const mlflowUpdateRunClient = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateRunClientData, ThrowOnError>) => (options.client ?? client).post<MlflowUpdateRunClientResponses, MlflowUpdateRunClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/runs/update',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+export const mlflowUploadArtifactClient = <ThrowOnError extends boolean = true>(options: Options<MlflowUploadArtifactClientData, ThrowOnError>) => (options.client ?? client).post<MlflowUploadArtifactClientResponses, MlflowUploadArtifactClientErrors, ThrowOnError>({
+    bodySerializer: null,
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/2.0/mlflow/upload-artifact',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+/**
+ * What this server offers.
+ */
+export const mlflowGetServerInfoClient = <ThrowOnError extends boolean = true>(options?: Options<MlflowGetServerInfoClientData, ThrowOnError>) => (options?.client ?? client).get<MlflowGetServerInfoClientResponses, MlflowGetServerInfoClientErrors, ThrowOnError>({ url: '/api/3.0/mlflow/server-info', ...options });
+
+/**
+ * Lists the workspaces the caller may enter.
+ */
+export const mlflowListWorkspacesClient = <ThrowOnError extends boolean = true>(options?: Options<MlflowListWorkspacesClientData, ThrowOnError>) => (options?.client ?? client).get<MlflowListWorkspacesClientResponses, MlflowListWorkspacesClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/3.0/mlflow/workspaces',
+    ...options
+});
+
+/**
+ * Refused: a workspace is a project, and projects are made elsewhere.
+ */
+export const mlflowCreateWorkspaceClient = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateWorkspaceClientData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateWorkspaceClientResponses, MlflowCreateWorkspaceClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/3.0/mlflow/workspaces',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Refused: a workspace is a project, and projects are put away elsewhere.
+ */
+export const mlflowDeleteWorkspaceClient = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteWorkspaceClientData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteWorkspaceClientResponses, MlflowDeleteWorkspaceClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/3.0/mlflow/workspaces/{name}',
+    ...options
+});
+
+/**
+ * One workspace.
+ */
+export const mlflowGetWorkspaceClient = <ThrowOnError extends boolean = true>(options: Options<MlflowGetWorkspaceClientData, ThrowOnError>) => (options.client ?? client).get<MlflowGetWorkspaceClientResponses, MlflowGetWorkspaceClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/3.0/mlflow/workspaces/{name}',
+    ...options
+});
+
+/**
+ * Refused: a workspace is a project, and projects are changed elsewhere.
+ */
+export const mlflowUpdateWorkspaceClient = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateWorkspaceClientData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateWorkspaceClientResponses, MlflowUpdateWorkspaceClientErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/3.0/mlflow/workspaces/{name}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists the organisation's audit entries, newest first.
+ */
+export const listAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ListAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ListAuditEntriesResponses, ListAuditEntriesErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/audit',
+    ...options
+});
+
+/**
+ * Exports the organisation's whole audit chain, oldest first.
+ */
+export const exportAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ExportAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ExportAuditEntriesResponses, ExportAuditEntriesErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/audit/export',
+    ...options
+});
+
+/**
+ * Signs in with e-mail address and password, and sets the session cookie.
+ */
+export const signIn = <ThrowOnError extends boolean = true>(options: Options<SignInData, ThrowOnError>) => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
+    url: '/api/v1/auth/sign-in',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Ends the session of the request and takes its cookie away.
+ */
+export const signOut = <ThrowOnError extends boolean = true>(options?: Options<SignOutData, ThrowOnError>) => (options?.client ?? client).post<SignOutResponses, SignOutErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/auth/sign-out',
+    ...options
+});
+
+/**
+ * Lists the project's jobs and those of the whole organisation, newest first.
+ */
+export const listJobs = <ThrowOnError extends boolean = true>(options?: Options<ListJobsData, ThrowOnError>) => (options?.client ?? client).get<ListJobsResponses, ListJobsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/jobs',
+    ...options
+});
+
+/**
+ * Shows a job.
+ */
+export const getJob = <ThrowOnError extends boolean = true>(options: Options<GetJobData, ThrowOnError>) => (options.client ?? client).get<GetJobResponses, GetJobErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/jobs/{id}',
+    ...options
+});
+
+/**
+ * Asks a job to stop. A waiting job is cancelled at once, a running one as soon as its worker notices.
+ */
+export const cancelJob = <ThrowOnError extends boolean = true>(options: Options<CancelJobData, ThrowOnError>) => (options.client ?? client).post<CancelJobResponses, CancelJobErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/jobs/{id}/cancel',
+    ...options
+});
+
+/**
+ * Follows a job: an event `job` with the whole job at once and after each change, until the job is over.
+ */
+export const streamJobEvents = <ThrowOnError extends boolean = true>(options: Options<StreamJobEventsData, ThrowOnError, StreamJobEventsResponse>) => (options.client ?? client).sse.get<StreamJobEventsResponses, StreamJobEventsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/jobs/{id}/events',
+    ...options
+});
+
+/**
+ * Lists the keys of the chosen project, newest first: the caller's own, or everybody's for those who manage members.
+ */
+export const listKeys = <ThrowOnError extends boolean = true>(options?: Options<ListKeysData, ThrowOnError>) => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/keys',
+    ...options
+});
+
+/**
+ * Makes a key of the chosen project. It can do no more than its maker.
+ */
+export const createKey = <ThrowOnError extends boolean = true>(options: Options<CreateKeyData, ThrowOnError>) => (options.client ?? client).post<CreateKeyResponses, CreateKeyErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/keys',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Withdraws a key. It stops working at once, and within two seconds on every other server.
+ */
+export const deleteKey = <ThrowOnError extends boolean = true>(options: Options<DeleteKeyData, ThrowOnError>) => (options.client ?? client).delete<DeleteKeyResponses, DeleteKeyErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/keys/{key_id}',
+    ...options
+});
+
+/**
+ * The caller: person or key, organisation, projects, permissions.
+ */
+export const getMe = <ThrowOnError extends boolean = true>(options?: Options<GetMeData, ThrowOnError>) => (options?.client ?? client).get<GetMeResponses, GetMeErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/me',
+    ...options
+});
+
+/**
+ * Lists the projects of the organisation, oldest first; for a key of one project, that one.
+ */
+export const listProjects = <ThrowOnError extends boolean = true>(options?: Options<ListProjectsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectsResponses, ListProjectsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/projects',
+    ...options
+});
+
+/**
+ * Makes a project.
+ */
+export const createProject = <ThrowOnError extends boolean = true>(options: Options<CreateProjectData, ThrowOnError>) => (options.client ?? client).post<CreateProjectResponses, CreateProjectErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/projects',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * One project. Its `ETag` goes into the `If-Match` of a change.
+ */
+export const getProject = <ThrowOnError extends boolean = true>(options: Options<GetProjectData, ThrowOnError>) => (options.client ?? client).get<GetProjectResponses, GetProjectErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/projects/{project_id}',
+    ...options
+});
+
+/**
+ * Changes a project. With `If-Match`, only if nobody else has changed it since it was read.
+ */
+export const updateProject = <ThrowOnError extends boolean = true>(options: Options<UpdateProjectData, ThrowOnError>) => (options.client ?? client).patch<UpdateProjectResponses, UpdateProjectErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/projects/{project_id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists the caller's own sessions, newest first.
+ */
+export const listSessions = <ThrowOnError extends boolean = true>(options?: Options<ListSessionsData, ThrowOnError>) => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/sessions',
+    ...options
+});
+
+/**
+ * Ends one of the caller's own sessions.
+ */
+export const deleteSession = <ThrowOnError extends boolean = true>(options: Options<DeleteSessionData, ThrowOnError>) => (options.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/sessions/{session_id}',
+    ...options
+});
 
 /**
  * Whether the installation waits for its owner.
@@ -36,10 +3100,78 @@ export const setup = <ThrowOnError extends boolean = true>(options: Options<Setu
 });
 
 /**
- * Signs in with e-mail address and password, and sets the session cookie.
+ * Load the worked example
+ *
+ * A real training history of six classifiers on the Wisconsin breast cancer data. Loading it again finds it again.
  */
-export const signIn = <ThrowOnError extends boolean = true>(options: Options<SignInData, ThrowOnError>) => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
-    url: '/api/v1/auth/sign-in',
+export const loadExample = <ThrowOnError extends boolean = true>(options?: Options<LoadExampleData, ThrowOnError>) => (options?.client ?? client).post<LoadExampleResponses, unknown, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/example',
+    ...options
+});
+
+/**
+ * List experiments
+ *
+ * Experiments with what goes on in them, the latest activity first.
+ */
+export const listExperimentSummaries = <ThrowOnError extends boolean = true>(options?: Options<ListExperimentSummariesData, ThrowOnError>) => (options?.client ?? client).get<ListExperimentSummariesResponses, ListExperimentSummariesErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/experiments',
+    ...options
+});
+
+/**
+ * List what runs can be filtered by
+ *
+ * The metrics, parameters, tags and datasets of an experiment's runs, and the attributes that every run has.
+ */
+export const getExperimentColumns = <ThrowOnError extends boolean = true>(options: Options<GetExperimentColumnsData, ThrowOnError>) => (options.client ?? client).get<GetExperimentColumnsResponses, GetExperimentColumnsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/experiments/{experiment_id}/columns',
+    ...options
+});
+
+/**
+ * Tell what logged models became
+ *
+ * The registered versions that are the given logged models.
+ */
+export const searchModelRegistrations = <ThrowOnError extends boolean = true>(options: Options<SearchModelRegistrationsData, ThrowOnError>) => (options.client ?? client).post<SearchModelRegistrationsResponses, SearchModelRegistrationsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/models/registrations',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -47,83 +3179,97 @@ export const signIn = <ThrowOnError extends boolean = true>(options: Options<Sig
     }
 });
 
-/**
- * Ends the session of the request and takes its cookie away.
- */
-export const signOut = <ThrowOnError extends boolean = true>(options?: Options<SignOutData, ThrowOnError>) => (options?.client ?? client).post<SignOutResponses, SignOutErrors, ThrowOnError>({ url: '/api/v1/auth/sign-out', ...options });
+export const listModelArtifacts = <ThrowOnError extends boolean = true>(options: Options<ListModelArtifactsData, ThrowOnError>) => (options.client ?? client).get<ListModelArtifactsResponses, ListModelArtifactsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/models/{model_id}/artifacts',
+    ...options
+});
 
-/**
- * The caller: person or key, organisation, projects, permissions.
- */
-export const getMe = <ThrowOnError extends boolean = true>(options?: Options<GetMeData, ThrowOnError>) => (options?.client ?? client).get<GetMeResponses, GetMeErrors, ThrowOnError>({ url: '/api/v1/me', ...options });
+export const getModelArtifact = <ThrowOnError extends boolean = true>(options: Options<GetModelArtifactData, ThrowOnError>) => (options.client ?? client).get<GetModelArtifactResponses, GetModelArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/models/{model_id}/artifacts/content',
+    ...options
+});
 
-/**
- * Lists the caller's own sessions, newest first.
- */
-export const listSessions = <ThrowOnError extends boolean = true>(options?: Options<ListSessionsData, ThrowOnError>) => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({ url: '/api/v1/sessions', ...options });
+export const listModelVersionArtifacts = <ThrowOnError extends boolean = true>(options: Options<ListModelVersionArtifactsData, ThrowOnError>) => (options.client ?? client).get<ListModelVersionArtifactsResponses, ListModelVersionArtifactsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/registered-models/{name}/versions/{version}/artifacts',
+    ...options
+});
 
-/**
- * Ends one of the caller's own sessions.
- */
-export const deleteSession = <ThrowOnError extends boolean = true>(options: Options<DeleteSessionData, ThrowOnError>) => (options.client ?? client).delete<DeleteSessionResponses, DeleteSessionErrors, ThrowOnError>({ url: '/api/v1/sessions/{session_id}', ...options });
-
-/**
- * Lists the projects of the organisation, oldest first; for a key of one project, that one.
- */
-export const listProjects = <ThrowOnError extends boolean = true>(options?: Options<ListProjectsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectsResponses, ListProjectsErrors, ThrowOnError>({ url: '/api/v1/projects', ...options });
-
-/**
- * Makes a project.
- */
-export const createProject = <ThrowOnError extends boolean = true>(options: Options<CreateProjectData, ThrowOnError>) => (options.client ?? client).post<CreateProjectResponses, CreateProjectErrors, ThrowOnError>({
-    url: '/api/v1/projects',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+export const getModelVersionArtifact = <ThrowOnError extends boolean = true>(options: Options<GetModelVersionArtifactData, ThrowOnError>) => (options.client ?? client).get<GetModelVersionArtifactResponses, GetModelVersionArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/registered-models/{name}/versions/{version}/artifacts/content',
+    ...options
 });
 
 /**
- * One project. Its `ETag` goes into the `If-Match` of a change.
+ * Tell where a version comes from
+ *
+ * The data, the run and the logged model behind a registered version, as far as they still exist.
  */
-export const getProject = <ThrowOnError extends boolean = true>(options: Options<GetProjectData, ThrowOnError>) => (options.client ?? client).get<GetProjectResponses, GetProjectErrors, ThrowOnError>({ url: '/api/v1/projects/{project_id}', ...options });
-
-/**
- * Changes a project. With `If-Match`, only if nobody else has changed it since it was read.
- */
-export const updateProject = <ThrowOnError extends boolean = true>(options: Options<UpdateProjectData, ThrowOnError>) => (options.client ?? client).patch<UpdateProjectResponses, UpdateProjectErrors, ThrowOnError>({
-    url: '/api/v1/projects/{project_id}',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+export const getModelVersionLineage = <ThrowOnError extends boolean = true>(options: Options<GetModelVersionLineageData, ThrowOnError>) => (options.client ?? client).get<GetModelVersionLineageResponses, GetModelVersionLineageErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/registered-models/{name}/versions/{version}/lineage',
+    ...options
 });
 
 /**
- * Lists the keys of the chosen project, newest first: the caller's own, or everybody's for those who manage members.
+ * Search runs
+ *
+ * Runs as rows of a table: with the latest values of their metrics, their parameters and tags, and what they have
+ * to do with datasets and models. A fault in `filter` or `order_by` says at which character it is.
  */
-export const listKeys = <ThrowOnError extends boolean = true>(options?: Options<ListKeysData, ThrowOnError>) => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({ url: '/api/v1/keys', ...options });
-
-/**
- * Makes a key of the chosen project. It can do no more than its maker.
- */
-export const createKey = <ThrowOnError extends boolean = true>(options: Options<CreateKeyData, ThrowOnError>) => (options.client ?? client).post<CreateKeyResponses, CreateKeyErrors, ThrowOnError>({
-    url: '/api/v1/keys',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-/**
- * Withdraws a key. It stops working at once, and within two seconds on every other server.
- */
-export const deleteKey = <ThrowOnError extends boolean = true>(options: Options<DeleteKeyData, ThrowOnError>) => (options.client ?? client).delete<DeleteKeyResponses, DeleteKeyErrors, ThrowOnError>({ url: '/api/v1/keys/{key_id}', ...options });
-
 export const searchRunRows = <ThrowOnError extends boolean = true>(options: Options<SearchRunRowsData, ThrowOnError>) => (options.client ?? client).post<SearchRunRowsResponses, SearchRunRowsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
     url: '/api/v1/tracking/runs/search',
     ...options,
     headers: {
@@ -132,11 +3278,70 @@ export const searchRunRows = <ThrowOnError extends boolean = true>(options: Opti
     }
 });
 
-export const listExperimentSummaries = <ThrowOnError extends boolean = true>(options?: Options<ListExperimentSummariesData, ThrowOnError>) => (options?.client ?? client).get<ListExperimentSummariesResponses, ListExperimentSummariesErrors, ThrowOnError>({ url: '/api/v1/tracking/experiments', ...options });
+export const listRunArtifacts = <ThrowOnError extends boolean = true>(options: Options<ListRunArtifactsData, ThrowOnError>) => (options.client ?? client).get<ListRunArtifactsResponses, ListRunArtifactsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/runs/{run_id}/artifacts',
+    ...options
+});
 
-export const getExperimentColumns = <ThrowOnError extends boolean = true>(options: Options<GetExperimentColumnsData, ThrowOnError>) => (options.client ?? client).get<GetExperimentColumnsResponses, GetExperimentColumnsErrors, ThrowOnError>({ url: '/api/v1/tracking/experiments/{experiment_id}/columns', ...options });
+export const getRunArtifact = <ThrowOnError extends boolean = true>(options: Options<GetRunArtifactData, ThrowOnError>) => (options.client ?? client).get<GetRunArtifactResponses, GetRunArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/runs/{run_id}/artifacts/content',
+    ...options
+});
 
+/**
+ * Follow a run
+ *
+ * The run at once and after each change, points as they are logged (at most four messages a second), and a word when
+ * its files changed. A client that comes back starts over with the run: points logged in between are in its curves.
+ */
+export const streamRunEvents = <ThrowOnError extends boolean = true>(options: Options<StreamRunEventsData, ThrowOnError, StreamRunEventsResponse>) => (options.client ?? client).sse.get<StreamRunEventsResponses, StreamRunEventsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/api/v1/tracking/runs/{run_id}/events',
+    ...options
+});
+
+/**
+ * Read curves
+ *
+ * Histories of metrics, thinned so that each stretch keeps its lowest and its highest value. When there are many
+ * curves, each has fewer points than asked for.
+ */
 export const querySeries = <ThrowOnError extends boolean = true>(options: Options<QuerySeriesData, ThrowOnError>) => (options.client ?? client).post<QuerySeriesResponses, QuerySeriesErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
     url: '/api/v1/tracking/series',
     ...options,
     headers: {
@@ -145,292 +3350,50 @@ export const querySeries = <ThrowOnError extends boolean = true>(options: Option
     }
 });
 
-export const streamRunEvents = <ThrowOnError extends boolean = true>(options: Options<StreamRunEventsData, ThrowOnError, StreamRunEventsResponse>) => (options.client ?? client).sse.get<StreamRunEventsResponses, StreamRunEventsErrors, ThrowOnError>({ url: '/api/v1/tracking/runs/{run_id}/events', ...options });
-
-export const listRunArtifacts = <ThrowOnError extends boolean = true>(options: Options<ListRunArtifactsData, ThrowOnError>) => (options.client ?? client).get<ListRunArtifactsResponses, ListRunArtifactsErrors, ThrowOnError>({ url: '/api/v1/tracking/runs/{run_id}/artifacts', ...options });
-
-export const getRunArtifact = <ThrowOnError extends boolean = true>(options: Options<GetRunArtifactData, ThrowOnError>) => (options.client ?? client).get<GetRunArtifactResponses, GetRunArtifactErrors, ThrowOnError>({ url: '/api/v1/tracking/runs/{run_id}/artifacts/content', ...options });
-
-export const listModelArtifacts = <ThrowOnError extends boolean = true>(options: Options<ListModelArtifactsData, ThrowOnError>) => (options.client ?? client).get<ListModelArtifactsResponses, ListModelArtifactsErrors, ThrowOnError>({ url: '/api/v1/tracking/models/{model_id}/artifacts', ...options });
-
-export const getModelArtifact = <ThrowOnError extends boolean = true>(options: Options<GetModelArtifactData, ThrowOnError>) => (options.client ?? client).get<GetModelArtifactResponses, GetModelArtifactErrors, ThrowOnError>({ url: '/api/v1/tracking/models/{model_id}/artifacts/content', ...options });
-
-export const loadExample = <ThrowOnError extends boolean = true>(options?: Options<LoadExampleData, ThrowOnError>) => (options?.client ?? client).post<LoadExampleResponses, LoadExampleErrors, ThrowOnError>({ url: '/api/v1/tracking/example', ...options });
-
-export const mlflowGetExperiment = <ThrowOnError extends boolean = true>(options?: Options<MlflowGetExperimentData, ThrowOnError>) => (options?.client ?? client).get<MlflowGetExperimentResponses, MlflowGetExperimentErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/experiments/get', ...options });
-
-export const mlflowCreateExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateExperimentResponses, MlflowCreateExperimentErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/experiments/create',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowUpdateExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowUpdateExperimentResponses, MlflowUpdateExperimentErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/experiments/update',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteExperimentResponses, MlflowDeleteExperimentErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/experiments/delete',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowRestoreExperiment = <ThrowOnError extends boolean = true>(options: Options<MlflowRestoreExperimentData, ThrowOnError>) => (options.client ?? client).post<MlflowRestoreExperimentResponses, MlflowRestoreExperimentErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/experiments/restore',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowSetExperimentTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetExperimentTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetExperimentTagResponses, MlflowSetExperimentTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/experiments/set-experiment-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteExperimentTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteExperimentTagData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteExperimentTagResponses, MlflowDeleteExperimentTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/experiments/delete-experiment-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowGetRun = <ThrowOnError extends boolean = true>(options?: Options<MlflowGetRunData, ThrowOnError>) => (options?.client ?? client).get<MlflowGetRunResponses, MlflowGetRunErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/runs/get', ...options });
-
-export const mlflowUpdateRun = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateRunData, ThrowOnError>) => (options.client ?? client).post<MlflowUpdateRunResponses, MlflowUpdateRunErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/runs/update',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteRun = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRunData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteRunResponses, MlflowDeleteRunErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/runs/delete',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowRestoreRun = <ThrowOnError extends boolean = true>(options: Options<MlflowRestoreRunData, ThrowOnError>) => (options.client ?? client).post<MlflowRestoreRunResponses, MlflowRestoreRunErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/runs/restore',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowSetTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetTagResponses, MlflowSetTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/runs/set-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteTagData, ThrowOnError>) => (options.client ?? client).post<MlflowDeleteTagResponses, MlflowDeleteTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/runs/delete-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowSearchLoggedModels = <ThrowOnError extends boolean = true>(options: Options<MlflowSearchLoggedModelsData, ThrowOnError>) => (options.client ?? client).post<MlflowSearchLoggedModelsResponses, MlflowSearchLoggedModelsErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/logged-models/search',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowGetLoggedModel = <ThrowOnError extends boolean = true>(options: Options<MlflowGetLoggedModelData, ThrowOnError>) => (options.client ?? client).get<MlflowGetLoggedModelResponses, MlflowGetLoggedModelErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/logged-models/{model_id}', ...options });
-
-export const mlflowCreateRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateRegisteredModelData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateRegisteredModelResponses, MlflowCreateRegisteredModelErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/create',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowGetRegisteredModel = <ThrowOnError extends boolean = true>(options?: Options<MlflowGetRegisteredModelData, ThrowOnError>) => (options?.client ?? client).get<MlflowGetRegisteredModelResponses, MlflowGetRegisteredModelErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/registered-models/get', ...options });
-
-export const mlflowSearchRegisteredModels = <ThrowOnError extends boolean = true>(options?: Options<MlflowSearchRegisteredModelsData, ThrowOnError>) => (options?.client ?? client).get<MlflowSearchRegisteredModelsResponses, MlflowSearchRegisteredModelsErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/registered-models/search', ...options });
-
-export const mlflowUpdateRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateRegisteredModelData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateRegisteredModelResponses, MlflowUpdateRegisteredModelErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/update',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowRenameRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowRenameRegisteredModelData, ThrowOnError>) => (options.client ?? client).post<MlflowRenameRegisteredModelResponses, MlflowRenameRegisteredModelErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/rename',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteRegisteredModel = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelResponses, MlflowDeleteRegisteredModelErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/delete',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowSetRegisteredModelTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetRegisteredModelTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetRegisteredModelTagResponses, MlflowSetRegisteredModelTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/set-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteRegisteredModelTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelTagData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelTagResponses, MlflowDeleteRegisteredModelTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/delete-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteRegisteredModelAlias = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteRegisteredModelAliasData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteRegisteredModelAliasResponses, MlflowDeleteRegisteredModelAliasErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/alias',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowSetRegisteredModelAlias = <ThrowOnError extends boolean = true>(options: Options<MlflowSetRegisteredModelAliasData, ThrowOnError>) => (options.client ?? client).post<MlflowSetRegisteredModelAliasResponses, MlflowSetRegisteredModelAliasErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/registered-models/alias',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowCreateModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowCreateModelVersionData, ThrowOnError>) => (options.client ?? client).post<MlflowCreateModelVersionResponses, MlflowCreateModelVersionErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/model-versions/create',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowGetModelVersion = <ThrowOnError extends boolean = true>(options?: Options<MlflowGetModelVersionData, ThrowOnError>) => (options?.client ?? client).get<MlflowGetModelVersionResponses, MlflowGetModelVersionErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/model-versions/get', ...options });
-
-export const mlflowSearchModelVersions = <ThrowOnError extends boolean = true>(options?: Options<MlflowSearchModelVersionsData, ThrowOnError>) => (options?.client ?? client).get<MlflowSearchModelVersionsResponses, MlflowSearchModelVersionsErrors, ThrowOnError>({ url: '/ajax-api/2.0/mlflow/model-versions/search', ...options });
-
-export const mlflowUpdateModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowUpdateModelVersionData, ThrowOnError>) => (options.client ?? client).patch<MlflowUpdateModelVersionResponses, MlflowUpdateModelVersionErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/model-versions/update',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteModelVersion = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteModelVersionData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteModelVersionResponses, MlflowDeleteModelVersionErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/model-versions/delete',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowSetModelVersionTag = <ThrowOnError extends boolean = true>(options: Options<MlflowSetModelVersionTagData, ThrowOnError>) => (options.client ?? client).post<MlflowSetModelVersionTagResponses, MlflowSetModelVersionTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/model-versions/set-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowDeleteModelVersionTag = <ThrowOnError extends boolean = true>(options: Options<MlflowDeleteModelVersionTagData, ThrowOnError>) => (options.client ?? client).delete<MlflowDeleteModelVersionTagResponses, MlflowDeleteModelVersionTagErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/model-versions/delete-tag',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
-});
-
-export const mlflowTransitionModelVersionStage = <ThrowOnError extends boolean = true>(options: Options<MlflowTransitionModelVersionStageData, ThrowOnError>) => (options.client ?? client).post<MlflowTransitionModelVersionStageResponses, MlflowTransitionModelVersionStageErrors, ThrowOnError>({
-    url: '/ajax-api/2.0/mlflow/model-versions/transition-stage',
-    ...options,
-    headers: {
-        'Content-Type': 'application/json',
-        ...options.headers
-    }
+export const mlflowGetArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowGetArtifactData, ThrowOnError>) => (options.client ?? client).get<MlflowGetArtifactResponses, MlflowGetArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/get-artifact',
+    ...options
 });
 
 /**
- * Lists the organisation's audit entries, newest first.
+ * Tells that the server is there.
  */
-export const listAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ListAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ListAuditEntriesResponses, ListAuditEntriesErrors, ThrowOnError>({ url: '/api/v1/audit', ...options });
+export const mlflowHealth = <ThrowOnError extends boolean = true>(options?: Options<MlflowHealthData, ThrowOnError>) => (options?.client ?? client).get<MlflowHealthResponses, unknown, ThrowOnError>({ url: '/health', ...options });
 
 /**
- * Exports the organisation's whole audit chain, oldest first.
+ * Tells that the process is alive; asks nothing else.
  */
-export const exportAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ExportAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ExportAuditEntriesResponses, ExportAuditEntriesErrors, ThrowOnError>({ url: '/api/v1/audit/export', ...options });
+export const getLive = <ThrowOnError extends boolean = true>(options?: Options<GetLiveData, ThrowOnError>) => (options?.client ?? client).get<GetLiveResponses, unknown, ThrowOnError>({ url: '/livez', ...options });
+
+export const mlflowGetModelVersionArtifact = <ThrowOnError extends boolean = true>(options: Options<MlflowGetModelVersionArtifactData, ThrowOnError>) => (options.client ?? client).get<MlflowGetModelVersionArtifactResponses, MlflowGetModelVersionArtifactErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: '__Host-rhiza',
+            type: 'apiKey'
+        },
+        { scheme: 'basic', type: 'http' }
+    ],
+    url: '/model-versions/get-artifact',
+    ...options
+});
 
 /**
- * Lists the project's jobs and those of the whole organisation, newest first.
+ * Tells whether requests would be served.
  */
-export const listJobs = <ThrowOnError extends boolean = true>(options?: Options<ListJobsData, ThrowOnError>) => (options?.client ?? client).get<ListJobsResponses, ListJobsErrors, ThrowOnError>({ url: '/api/v1/jobs', ...options });
+export const getReady = <ThrowOnError extends boolean = true>(options?: Options<GetReadyData, ThrowOnError>) => (options?.client ?? client).get<GetReadyResponses, GetReadyErrors, ThrowOnError>({ url: '/readyz', ...options });
 
 /**
- * Shows a job.
+ * The version of MLflow whose protocol is spoken here.
  */
-export const getJob = <ThrowOnError extends boolean = true>(options: Options<GetJobData, ThrowOnError>) => (options.client ?? client).get<GetJobResponses, GetJobErrors, ThrowOnError>({ url: '/api/v1/jobs/{id}', ...options });
-
-/**
- * Asks a job to stop. A waiting job is cancelled at once, a running one as soon as its worker notices.
- */
-export const cancelJob = <ThrowOnError extends boolean = true>(options: Options<CancelJobData, ThrowOnError>) => (options.client ?? client).post<CancelJobResponses, CancelJobErrors, ThrowOnError>({ url: '/api/v1/jobs/{id}/cancel', ...options });
-
-/**
- * Follows a job: an event `job` with the whole job at once and after each change, until the job is over.
- */
-export const streamJobEvents = <ThrowOnError extends boolean = true>(options: Options<StreamJobEventsData, ThrowOnError, StreamJobEventsResponse>) => (options.client ?? client).sse.get<StreamJobEventsResponses, StreamJobEventsErrors, ThrowOnError>({ url: '/api/v1/jobs/{id}/events', ...options });
+export const mlflowVersion = <ThrowOnError extends boolean = true>(options?: Options<MlflowVersionData, ThrowOnError>) => (options?.client ?? client).get<MlflowVersionResponses, unknown, ThrowOnError>({ url: '/version', ...options });

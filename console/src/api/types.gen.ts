@@ -4,884 +4,6 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
-export type MetricValue = number | 'NaN' | 'Infinity' | '-Infinity';
-
-export type FieldError = {
-    pointer: string;
-    detail: string;
-};
-
-export type Problem = {
-    type: string;
-    title: string;
-    status: number;
-    detail: string;
-    code: string;
-    request_id: string;
-    errors?: Array<FieldError>;
-};
-
-/**
- * A person.
- */
-export type MeUser = {
-    email: string;
-    id: string;
-    name: string;
-};
-
-/**
- * The organisation.
- */
-export type MeOrganization = {
-    id: string;
-    name: string;
-    slug: string;
-};
-
-/**
- * A project that can be entered.
- */
-export type MeProject = {
-    id: string;
-    name: string;
-    /**
-     * The role in this project.
-     */
-    role: string;
-    slug: string;
-};
-
-/**
- * The caller, and what they may do.
- */
-export type Me = {
-    /**
-     * The API key the call was made with, if it was one.
-     */
-    key?: string | null;
-    organization: MeOrganization;
-    /**
-     * What may be done, as in the scopes of keys.
-     */
-    permissions: Array<string>;
-    /**
-     * The projects that can be entered, oldest first.
-     */
-    projects: Array<MeProject>;
-    /**
-     * The role in the organisation.
-     */
-    role: string;
-    /**
-     * The person; for an API key, the person who answers for it.
-     */
-    user: MeUser;
-};
-
-export type SetupStatus = {
-    needed: boolean;
-};
-
-export type SetupRequest = {
-    token: string;
-    email: string;
-    password: string;
-    name: string;
-    organization: string;
-    project?: string | null;
-};
-
-export type SignInRequest = {
-    email: string;
-    password: string;
-};
-
-/**
- * A browser session.
- */
-export type Session = {
-    created_at: string;
-    /**
-     * Whether this is the session that asks.
-     */
-    current: boolean;
-    /**
-     * When it ends if nothing more is heard from it.
-     */
-    expires_at: string;
-    id: string;
-    /**
-     * Where the person signed in from.
-     */
-    ip?: string | null;
-    /**
-     * The last request, to within about a minute.
-     */
-    last_seen_at: string;
-    user_agent?: string | null;
-};
-
-export type SessionPage = {
-    items: Array<Session>;
-    next_cursor?: string | null;
-};
-
-/**
- * A project.
- */
-export type Project = {
-    /**
-     * Since when nobody can enter it.
-     */
-    archived_at?: string | null;
-    created_at: string;
-    id: string;
-    /**
-     * Shown to people.
-     */
-    name: string;
-    /**
-     * Its name in URLs and headers, and of the MLflow workspace.
-     */
-    slug: string;
-};
-
-export type ProjectPage = {
-    items: Array<Project>;
-    next_cursor?: string | null;
-};
-
-/**
- * A project to be made.
- */
-export type CreateProject = {
-    name: string;
-    /**
-     * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
-     */
-    slug?: string | null;
-};
-
-/**
- * What to change; what is absent stays.
- */
-export type UpdateProject = {
-    /**
-     * Whether the project is put away, so that nobody can enter it.
-     */
-    archived?: boolean | null;
-    name?: string | null;
-};
-
-/**
- * An API key, without its secret.
- */
-export type Key = {
-    created_at: string;
-    /**
-     * Who made it and answers for it.
-     */
-    created_by?: string | null;
-    expires_at?: string | null;
-    id: string;
-    /**
-     * When it was last used, to within about a minute.
-     */
-    last_used_at?: string | null;
-    name: string;
-    /**
-     * The beginning of the secret, to tell keys apart.
-     */
-    prefix: string;
-    /**
-     * The project it belongs to; `null` for a key of the whole organisation.
-     */
-    project_id?: string | null;
-    revoked_at?: string | null;
-    role: string;
-    /**
-     * What it may be used for; `*` is everything its role allows.
-     */
-    scopes: Array<string>;
-};
-
-export type KeyPage = {
-    items: Array<Key>;
-    next_cursor?: string | null;
-};
-
-/**
- * A key to be made.
- */
-export type CreateKey = {
-    /**
-     * When it ends by itself; absent or `null` for never.
-     */
-    expires_at?: string | null;
-    name: string;
-    /**
-     * Whether it belongs to the whole organisation instead of the chosen project.
-     */
-    organization_wide?: boolean;
-    /**
-     * The role it acts in; absent for the caller's own.
-     */
-    role?: string | null;
-    /**
-     * Permissions such as `experiments:write`, or `*` for everything the role allows. Absent: what a training script
-     * needs, and nothing that manages people, projects or keys.
-     */
-    scopes?: Array<string> | null;
-};
-
-/**
- * A new key with its secret.
- */
-export type CreatedKey = {
-    key: Key;
-    /**
-     * Shown this once and never again.
-     */
-    secret: string;
-};
-
-export type RunColumns = {
-    metrics?: Array<string> | null;
-    params?: Array<string> | null;
-    tags?: Array<string> | null;
-};
-
-export type RunSearch = {
-    experiment_ids: Array<string>;
-    filter?: string | null;
-    order_by?: Array<string> | null;
-    view?: 'active' | 'deleted' | 'all';
-    roots_only?: boolean;
-    parent_run_id?: string | null;
-    run_ids?: Array<string> | null;
-    columns?: null | RunColumns;
-    limit?: number | null;
-    cursor?: string | null;
-};
-
-export type RunDataset = {
-    name: string;
-    digest: string;
-    context?: string | null;
-};
-
-export type RunModel = {
-    model_id: string;
-    name: string;
-};
-
-export type RunRegistration = {
-    name: string;
-    version: string;
-};
-
-export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED';
-
-export type RunRow = {
-    run_id: string;
-    run_name: string;
-    experiment_id: string;
-    status: RunStatus;
-    lifecycle_stage: string;
-    user_id: string;
-    child_count: number;
-    metrics: {
-        [key: string]: MetricValue;
-    };
-    params: {
-        [key: string]: string;
-    };
-    tags: {
-        [key: string]: string;
-    };
-    datasets: Array<RunDataset>;
-    models: Array<RunModel>;
-    registered: Array<RunRegistration>;
-    started_at?: string | null;
-    ended_at?: string | null;
-    parent_run_id?: string | null;
-};
-
-export type RunRowPage = {
-    items: Array<RunRow>;
-    next_cursor?: string | null;
-    total?: number | null;
-};
-
-export type ExperimentSummary = {
-    experiment_id: string;
-    name: string;
-    lifecycle_stage: string;
-    created_at: string;
-    updated_at: string;
-    tags: {
-        [key: string]: string;
-    };
-    run_count: number;
-    running_count: number;
-    last_run_at?: string | null;
-};
-
-export type ExperimentSummaryPage = {
-    items: Array<ExperimentSummary>;
-    next_cursor?: string | null;
-};
-
-export type ExperimentColumns = {
-    metrics: Array<string>;
-    params: Array<string>;
-    tags: Array<string>;
-    attributes: Array<string>;
-    datasets: Array<RunDataset>;
-    truncated: boolean;
-};
-
-export type SeriesQuery = {
-    run_ids: Array<string>;
-    keys: Array<string>;
-    x: 'step' | 'time' | 'relative';
-    max_points?: number | null;
-    from?: number | null;
-    to?: number | null;
-};
-
-export type Series = {
-    run_id: string;
-    key: string;
-    count: number;
-    downsampled: boolean;
-    x: Array<number>;
-    y: Array<MetricValue>;
-};
-
-export type SeriesResult = {
-    items: Array<Series>;
-};
-
-export type MetricPoint = {
-    key: string;
-    step: number;
-    timestamp_ms: number;
-    value: MetricValue;
-};
-
-export type RunEvent = {
-    type: 'run';
-    run: RunRow;
-} | {
-    type: 'metrics';
-    points: Array<MetricPoint>;
-} | {
-    type: 'artifacts';
-};
-
-export type Artifact = {
-    path: string;
-    is_dir: boolean;
-    size?: number | null;
-};
-
-export type ArtifactPage = {
-    items: Array<Artifact>;
-    next_cursor?: string | null;
-};
-
-export type ExampleLoaded = {
-    experiment_id: string;
-    run_ids: Array<string>;
-    created: boolean;
-};
-
-export type ExperimentTag = {
-    key?: string;
-    value?: string;
-};
-
-export type RunTag = {
-    key?: string;
-    value?: string;
-};
-
-export type Param = {
-    key?: string;
-    value?: string;
-};
-
-export type InputTag = {
-    key?: string;
-    value?: string;
-};
-
-export type LoggedModelTag = {
-    key?: string;
-    value?: string;
-};
-
-export type LoggedModelParameter = {
-    key?: string;
-    value?: string;
-};
-
-export type RegisteredModelTag = {
-    key?: string;
-    value?: string;
-};
-
-export type ModelVersionTag = {
-    key?: string;
-    value?: string;
-};
-
-export type Experiment = {
-    experiment_id?: string;
-    name?: string;
-    artifact_location?: string;
-    lifecycle_stage?: string;
-    last_update_time?: number;
-    creation_time?: number;
-    tags?: Array<ExperimentTag>;
-    workspace?: string;
-};
-
-export type Metric = {
-    key?: string;
-    value?: MetricValue;
-    timestamp?: number;
-    step?: number;
-    dataset_name?: string;
-    dataset_digest?: string;
-    model_id?: string;
-    run_id?: string;
-};
-
-export type RunInfo = {
-    run_id?: string;
-    run_uuid?: string;
-    run_name?: string;
-    experiment_id?: string;
-    user_id?: string;
-    status?: RunStatus;
-    start_time?: number;
-    end_time?: number;
-    artifact_uri?: string;
-    lifecycle_stage?: string;
-};
-
-export type RunData = {
-    metrics?: Array<Metric>;
-    params?: Array<Param>;
-    tags?: Array<RunTag>;
-};
-
-export type Dataset = {
-    name?: string;
-    digest?: string;
-    source_type?: string;
-    source?: string;
-    schema?: string;
-    profile?: string;
-};
-
-export type DatasetInput = {
-    tags?: Array<InputTag>;
-    dataset?: Dataset;
-};
-
-export type ModelInput = {
-    model_id?: string;
-};
-
-export type ModelOutput = {
-    model_id?: string;
-    step?: number;
-};
-
-export type RunInputs = {
-    dataset_inputs?: Array<DatasetInput>;
-    model_inputs?: Array<ModelInput>;
-};
-
-export type RunOutputs = {
-    model_outputs?: Array<ModelOutput>;
-};
-
-export type Run = {
-    info?: RunInfo;
-    data?: RunData;
-    inputs?: RunInputs;
-    outputs?: RunOutputs;
-};
-
-export type LoggedModelRegistrationInfo = {
-    name?: string;
-    version?: string;
-};
-
-export type LoggedModelStatus = 'LOGGED_MODEL_STATUS_UNSPECIFIED' | 'LOGGED_MODEL_PENDING' | 'LOGGED_MODEL_READY' | 'LOGGED_MODEL_UPLOAD_FAILED';
-
-export type LoggedModelInfo = {
-    model_id?: string;
-    experiment_id?: string;
-    name?: string;
-    creation_timestamp_ms?: number;
-    last_updated_timestamp_ms?: number;
-    artifact_uri?: string;
-    status?: LoggedModelStatus;
-    creator_id?: number;
-    model_type?: string;
-    source_run_id?: string;
-    status_message?: string;
-    tags?: Array<LoggedModelTag>;
-    registrations?: Array<LoggedModelRegistrationInfo>;
-};
-
-export type LoggedModelData = {
-    params?: Array<LoggedModelParameter>;
-    metrics?: Array<Metric>;
-};
-
-export type LoggedModel = {
-    info?: LoggedModelInfo;
-    data?: LoggedModelData;
-};
-
-export type RegisteredModelAlias = {
-    alias?: string;
-    version?: string;
-};
-
-export type ModelParam = {
-    name?: string;
-    value?: string;
-};
-
-export type ModelVersion = {
-    name?: string;
-    version?: string;
-    creation_timestamp?: number;
-    last_updated_timestamp?: number;
-    user_id?: string;
-    current_stage?: string;
-    description?: string;
-    source?: string;
-    run_id?: string;
-    status?: string;
-    status_message?: string;
-    tags?: Array<ModelVersionTag>;
-    run_link?: string;
-    aliases?: Array<string>;
-    model_id?: string;
-    model_params?: Array<ModelParam>;
-    model_metrics?: Array<Metric>;
-};
-
-export type RegisteredModel = {
-    name?: string;
-    creation_timestamp?: number;
-    last_updated_timestamp?: number;
-    user_id?: string;
-    description?: string;
-    latest_versions?: Array<ModelVersion>;
-    tags?: Array<RegisteredModelTag>;
-    aliases?: Array<RegisteredModelAlias>;
-};
-
-export type MlflowError = {
-    error_code: string;
-    message: string;
-};
-
-export type OrderBy = {
-    field_name?: string;
-    ascending?: boolean;
-};
-
-export type MlflowGetExperimentResponse = {
-    experiment?: Experiment;
-};
-
-export type MlflowCreateExperimentResponse = {
-    experiment_id?: string;
-};
-
-export type MlflowCreateExperimentRequest = {
-    name?: string;
-    tags?: Array<ExperimentTag>;
-};
-
-export type MlflowUpdateExperimentResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowUpdateExperimentRequest = {
-    experiment_id?: string;
-    new_name?: string;
-};
-
-export type MlflowDeleteExperimentResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteExperimentRequest = {
-    experiment_id?: string;
-};
-
-export type MlflowRestoreExperimentResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowRestoreExperimentRequest = {
-    experiment_id?: string;
-};
-
-export type MlflowSetExperimentTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowSetExperimentTagRequest = {
-    experiment_id?: string;
-    key?: string;
-    value?: string;
-};
-
-export type MlflowDeleteExperimentTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteExperimentTagRequest = {
-    experiment_id?: string;
-    key?: string;
-};
-
-export type MlflowGetRunResponse = {
-    run?: Run;
-};
-
-export type MlflowUpdateRunResponse = {
-    run_info?: RunInfo;
-};
-
-export type MlflowUpdateRunRequest = {
-    run_id?: string;
-    run_name?: string;
-    status?: RunStatus;
-    end_time?: number;
-};
-
-export type MlflowDeleteRunResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteRunRequest = {
-    run_id?: string;
-};
-
-export type MlflowRestoreRunResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowRestoreRunRequest = {
-    run_id?: string;
-};
-
-export type MlflowSetTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowSetTagRequest = {
-    run_id?: string;
-    key?: string;
-    value?: string;
-};
-
-export type MlflowDeleteTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteTagRequest = {
-    run_id?: string;
-    key?: string;
-};
-
-export type MlflowSearchLoggedModelsResponse = {
-    models?: Array<LoggedModel>;
-    next_page_token?: string;
-};
-
-export type MlflowSearchLoggedModelsRequest = {
-    experiment_ids?: Array<string>;
-    filter?: string;
-    max_results?: number;
-    order_by?: Array<OrderBy>;
-    page_token?: string;
-};
-
-export type MlflowGetLoggedModelResponse = {
-    model?: LoggedModel;
-};
-
-export type MlflowCreateRegisteredModelResponse = {
-    registered_model?: RegisteredModel;
-};
-
-export type MlflowCreateRegisteredModelRequest = {
-    name?: string;
-    description?: string;
-    tags?: Array<RegisteredModelTag>;
-};
-
-export type MlflowGetRegisteredModelResponse = {
-    registered_model?: RegisteredModel;
-};
-
-export type MlflowSearchRegisteredModelsResponse = {
-    registered_models?: Array<RegisteredModel>;
-    next_page_token?: string;
-};
-
-export type MlflowUpdateRegisteredModelResponse = {
-    registered_model?: RegisteredModel;
-};
-
-export type MlflowUpdateRegisteredModelRequest = {
-    name?: string;
-    description?: string;
-};
-
-export type MlflowRenameRegisteredModelResponse = {
-    registered_model?: RegisteredModel;
-};
-
-export type MlflowRenameRegisteredModelRequest = {
-    name?: string;
-    new_name?: string;
-};
-
-export type MlflowDeleteRegisteredModelResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteRegisteredModelRequest = {
-    name?: string;
-};
-
-export type MlflowSetRegisteredModelTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowSetRegisteredModelTagRequest = {
-    name?: string;
-    key?: string;
-    value?: string;
-};
-
-export type MlflowDeleteRegisteredModelTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteRegisteredModelTagRequest = {
-    name?: string;
-    key?: string;
-};
-
-export type MlflowSetRegisteredModelAliasResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowSetRegisteredModelAliasRequest = {
-    name?: string;
-    alias?: string;
-    version?: string;
-};
-
-export type MlflowDeleteRegisteredModelAliasResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteRegisteredModelAliasRequest = {
-    name?: string;
-    alias?: string;
-};
-
-export type MlflowCreateModelVersionResponse = {
-    model_version?: ModelVersion;
-};
-
-export type MlflowCreateModelVersionRequest = {
-    name?: string;
-    source?: string;
-    run_id?: string;
-    description?: string;
-    model_id?: string;
-    tags?: Array<ModelVersionTag>;
-};
-
-export type MlflowGetModelVersionResponse = {
-    model_version?: ModelVersion;
-};
-
-export type MlflowSearchModelVersionsResponse = {
-    model_versions?: Array<ModelVersion>;
-    next_page_token?: string;
-};
-
-export type MlflowUpdateModelVersionResponse = {
-    model_version?: ModelVersion;
-};
-
-export type MlflowUpdateModelVersionRequest = {
-    name?: string;
-    version?: string;
-    description?: string;
-};
-
-export type MlflowDeleteModelVersionResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteModelVersionRequest = {
-    name?: string;
-    version?: string;
-};
-
-export type MlflowSetModelVersionTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowSetModelVersionTagRequest = {
-    name?: string;
-    version?: string;
-    key?: string;
-    value?: string;
-};
-
-export type MlflowDeleteModelVersionTagResponse = {
-    [key: string]: unknown;
-};
-
-export type MlflowDeleteModelVersionTagRequest = {
-    name?: string;
-    version?: string;
-    key?: string;
-};
-
-export type MlflowTransitionModelVersionStageResponse = {
-    model_version?: ModelVersion;
-};
-
-export type MlflowTransitionModelVersionStageRequest = {
-    name?: string;
-    version?: string;
-    stage?: string;
-    archive_existing_versions?: boolean;
-};
-
 /**
  * The process is alive.
  */
@@ -894,6 +16,38 @@ export type Alive = {
      * The version that is running.
      */
     version: string;
+};
+
+/**
+ * A file or folder.
+ */
+export type ArtifactEntry = {
+    /**
+     * Whether it is a folder.
+     */
+    is_dir: boolean;
+    /**
+     * Its path from the root of the run's or model's artifacts.
+     */
+    path: string;
+    /**
+     * Its length in bytes; absent for folders.
+     */
+    size?: number | null;
+};
+
+/**
+ * What lies in a folder: folders first, then files, each by name.
+ */
+export type ArtifactPage = {
+    /**
+     * The entries.
+     */
+    items: Array<ArtifactEntry>;
+    /**
+     * Always absent: a folder is one page.
+     */
+    next_cursor?: string | null;
 };
 
 /**
@@ -958,6 +112,168 @@ export type AuditEntry = {
 };
 
 /**
+ * A key to be made.
+ */
+export type CreateKey = {
+    /**
+     * When it ends by itself; absent or `null` for never.
+     */
+    expires_at?: string | null;
+    name: string;
+    /**
+     * Whether it belongs to the whole organisation instead of the chosen project.
+     */
+    organization_wide?: boolean;
+    /**
+     * The role it acts in; absent for the caller's own.
+     */
+    role?: string | null;
+    /**
+     * Permissions such as `experiments:write`, or `*` for everything the role allows. Absent: what a training script
+     * needs, and nothing that manages people, projects or keys.
+     */
+    scopes?: Array<string> | null;
+};
+
+/**
+ * A project to be made.
+ */
+export type CreateProject = {
+    name: string;
+    /**
+     * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
+     */
+    slug?: string | null;
+};
+
+/**
+ * A new key with its secret.
+ */
+export type CreatedKey = {
+    key: Key;
+    /**
+     * Shown this once and never again.
+     */
+    secret: string;
+};
+
+/**
+ * The empty answer, `{}`.
+ */
+export type Empty = {
+    [key: string]: unknown;
+};
+
+/**
+ * The worked example as loaded.
+ */
+export type Example = {
+    /**
+     * Whether this request loaded it; otherwise the project had it.
+     */
+    created: boolean;
+    /**
+     * Its experiment.
+     */
+    experiment_id: string;
+    /**
+     * Its runs, in the order they ran.
+     */
+    run_ids: Array<string>;
+};
+
+/**
+ * What the runs of an experiment can be filtered, ordered and shown by. Each list is sorted and has at most 2,000
+ * entries.
+ */
+export type ExperimentColumns = {
+    /**
+     * Attributes that a filter may name.
+     */
+    attributes: Array<string>;
+    /**
+     * Datasets that went into runs.
+     */
+    datasets: Array<RunDataset>;
+    /**
+     * Keys of metrics.
+     */
+    metrics: Array<string>;
+    /**
+     * Keys of parameters.
+     */
+    params: Array<string>;
+    /**
+     * Keys of tags.
+     */
+    tags: Array<string>;
+    /**
+     * Whether some list was cut.
+     */
+    truncated: boolean;
+};
+
+/**
+ * An experiment with what goes on in it.
+ */
+export type ExperimentSummary = {
+    /**
+     * When it was made.
+     */
+    created_at: string;
+    /**
+     * Its id.
+     */
+    experiment_id: string;
+    /**
+     * When its latest active run began.
+     */
+    last_run_at?: string | null;
+    /**
+     * `active` or `deleted`.
+     */
+    lifecycle_stage: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * How many active runs it has.
+     */
+    run_count: number;
+    /**
+     * How many of them are running.
+     */
+    running_count: number;
+    /**
+     * Its tags.
+     */
+    tags: {
+        [key: string]: string;
+    };
+    /**
+     * When it was last changed.
+     */
+    updated_at: string;
+};
+
+/**
+ * A page of experiments.
+ */
+export type ExperimentSummaryPage = {
+    /**
+     * The experiments, the latest activity first.
+     */
+    items: Array<ExperimentSummary>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+export type FileContent = Blob | File;
+
+/**
  * A background job.
  */
 export type Job = {
@@ -1014,6 +330,1894 @@ export type Job = {
  * Where a job stands.
  */
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+/**
+ * An API key, without its secret.
+ */
+export type Key = {
+    created_at: string;
+    /**
+     * Who made it and answers for it.
+     */
+    created_by?: string | null;
+    expires_at?: string | null;
+    id: string;
+    /**
+     * When it was last used, to within about a minute.
+     */
+    last_used_at?: string | null;
+    name: string;
+    /**
+     * The beginning of the secret, to tell keys apart.
+     */
+    prefix: string;
+    /**
+     * The project it belongs to; `null` for a key of the whole organisation.
+     */
+    project_id?: string | null;
+    revoked_at?: string | null;
+    role: string;
+    /**
+     * What it may be used for; `*` is everything its role allows.
+     */
+    scopes: Array<string>;
+};
+
+/**
+ * A tag or parameter.
+ */
+export type KeyValue = {
+    /**
+     * Its key.
+     */
+    key: string;
+    /**
+     * Its value.
+     */
+    value: string;
+};
+
+/**
+ * The run a version was made from.
+ */
+export type LineageRun = {
+    /**
+     * Its experiment.
+     */
+    experiment_id: string;
+    /**
+     * The experiment's name.
+     */
+    experiment_name: string;
+    /**
+     * `active` or `deleted`.
+     */
+    lifecycle_stage: string;
+    /**
+     * Its id.
+     */
+    run_id: string;
+    /**
+     * Its name.
+     */
+    run_name: string;
+    /**
+     * How it is doing.
+     */
+    status: RunStatus;
+};
+
+/**
+ * The caller, and what they may do.
+ */
+export type Me = {
+    /**
+     * The API key the call was made with, if it was one.
+     */
+    key?: string | null;
+    organization: MeOrganization;
+    /**
+     * What may be done, as in the scopes of keys.
+     */
+    permissions: Array<string>;
+    /**
+     * The projects that can be entered, oldest first.
+     */
+    projects: Array<MeProject>;
+    /**
+     * The role in the organisation.
+     */
+    role: string;
+    /**
+     * The person; for an API key, the person who answers for it.
+     */
+    user: MeUser;
+};
+
+/**
+ * The organisation.
+ */
+export type MeOrganization = {
+    id: string;
+    name: string;
+    slug: string;
+};
+
+/**
+ * A project that can be entered.
+ */
+export type MeProject = {
+    id: string;
+    name: string;
+    /**
+     * The role in this project.
+     */
+    role: string;
+    slug: string;
+};
+
+/**
+ * A person.
+ */
+export type MeUser = {
+    email: string;
+    id: string;
+    name: string;
+};
+
+/**
+ * A point that was just logged.
+ */
+export type MetricPoint = {
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The training step.
+     */
+    step: number;
+    /**
+     * When it was logged.
+     */
+    timestamp_ms: number;
+    /**
+     * The value.
+     */
+    value: MetricValue;
+};
+
+/**
+ * A number, or the name of a value that JSON has no number for.
+ */
+export type MetricValue = number | 'NaN' | 'Infinity' | '-Infinity';
+
+/**
+ * What lies in a folder.
+ */
+export type MlflowArtifactsListing = {
+    /**
+     * Files and folders, by name.
+     */
+    files?: Array<MlflowFileInfo>;
+};
+
+/**
+ * A metric inside a batch.
+ */
+export type MlflowBatchMetric = {
+    /**
+     * That dataset's digest.
+     */
+    dataset_digest?: string | null;
+    /**
+     * The dataset it was measured with.
+     */
+    dataset_name?: string | null;
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The logged model it was measured on.
+     */
+    model_id?: string | null;
+    /**
+     * At which step.
+     */
+    step?: number | null;
+    /**
+     * When, in milliseconds since 1970.
+     */
+    timestamp: number;
+    /**
+     * Its value.
+     */
+    value: number;
+};
+
+/**
+ * A new experiment.
+ */
+export type MlflowCreateExperiment = {
+    /**
+     * Where its artifacts go; the server's own store when absent.
+     */
+    artifact_location?: string | null;
+    /**
+     * Its name, unique in the project.
+     */
+    name: string;
+    /**
+     * Its tags.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * Makes a logged model.
+ */
+export type MlflowCreateLoggedModel = {
+    /**
+     * The experiment.
+     */
+    experiment_id: string;
+    /**
+     * What sort of model.
+     */
+    model_type?: string | null;
+    /**
+     * Its name; one is found when absent.
+     */
+    name?: string | null;
+    /**
+     * Parameters.
+     */
+    params?: Array<KeyValue> | null;
+    /**
+     * The run that makes it.
+     */
+    source_run_id?: string | null;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue> | null;
+};
+
+/**
+ * Makes a version.
+ */
+export type MlflowCreateModelVersion = {
+    /**
+     * Free text.
+     */
+    description?: string | null;
+    /**
+     * The logged model this is.
+     */
+    model_id?: string | null;
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The run that made them.
+     */
+    run_id?: string | null;
+    /**
+     * A link to the run.
+     */
+    run_link?: string | null;
+    /**
+     * Where the files are.
+     */
+    source: string;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue> | null;
+};
+
+/**
+ * Begins an upload in parts.
+ */
+export type MlflowCreateMultipartUpload = {
+    /**
+     * How many parts.
+     */
+    num_parts: number;
+    /**
+     * The local file; its name is the artifact's.
+     */
+    path: string;
+};
+
+/**
+ * Makes a registered model.
+ */
+export type MlflowCreateRegisteredModel = {
+    /**
+     * Free text.
+     */
+    description?: string | null;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue> | null;
+};
+
+/**
+ * A new run.
+ */
+export type MlflowCreateRun = {
+    /**
+     * The experiment it belongs to.
+     */
+    experiment_id: string;
+    /**
+     * Its name; one is made up when absent.
+     */
+    run_name?: string | null;
+    /**
+     * When it began, in milliseconds since 1970.
+     */
+    start_time?: number | null;
+    /**
+     * Its tags.
+     */
+    tags?: Array<KeyValue>;
+    /**
+     * Who runs it.
+     */
+    user_id?: string | null;
+};
+
+/**
+ * A dataset.
+ */
+export type MlflowDataset = {
+    /**
+     * What tells it from others of its name.
+     */
+    digest: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Its size and the like, as JSON.
+     */
+    profile?: string | null;
+    /**
+     * Its columns, as JSON.
+     */
+    schema?: string | null;
+    /**
+     * Where it comes from.
+     */
+    source: string;
+    /**
+     * What sort of source it has.
+     */
+    source_type: string;
+};
+
+/**
+ * A dataset that went into a run.
+ */
+export type MlflowDatasetInput = {
+    /**
+     * The dataset.
+     */
+    dataset: MlflowDataset;
+    /**
+     * What it was used for.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * Datasets that runs used.
+ */
+export type MlflowDatasetSummaries = {
+    dataset_summaries?: Array<MlflowDatasetSummary>;
+};
+
+/**
+ * A dataset that runs of an experiment used, once per purpose.
+ */
+export type MlflowDatasetSummary = {
+    /**
+     * What runs used it for, such as `train`.
+     */
+    context?: string | null;
+    /**
+     * What its content hashes to.
+     */
+    digest: string;
+    /**
+     * The experiment.
+     */
+    experiment_id: string;
+    /**
+     * The dataset's name.
+     */
+    name: string;
+};
+
+/**
+ * A tag to take off an experiment.
+ */
+export type MlflowDeleteExperimentTag = {
+    /**
+     * The experiment.
+     */
+    experiment_id: string;
+    /**
+     * The tag's key.
+     */
+    key: string;
+};
+
+/**
+ * An experiment as MLflow's clients read it.
+ */
+export type MlflowExperiment = {
+    /**
+     * Where artifacts of its runs go.
+     */
+    artifact_location: string;
+    /**
+     * When it was created, in milliseconds since 1970.
+     */
+    creation_time: number;
+    /**
+     * Its id: digits.
+     */
+    experiment_id: string;
+    /**
+     * When it last changed, in milliseconds since 1970.
+     */
+    last_update_time: number;
+    /**
+     * `active` or `deleted`.
+     */
+    lifecycle_stage: string;
+    /**
+     * Its name, unique in the project.
+     */
+    name: string;
+    /**
+     * Its tags.
+     */
+    tags?: Array<KeyValue>;
+    /**
+     * The project it belongs to.
+     */
+    workspace: string;
+};
+
+/**
+ * The id of a new experiment.
+ */
+export type MlflowExperimentCreated = {
+    /**
+     * Its id.
+     */
+    experiment_id: string;
+};
+
+/**
+ * A page of experiments.
+ */
+export type MlflowExperimentPage = {
+    experiments?: Array<MlflowExperiment>;
+    next_page_token?: string | null;
+};
+
+/**
+ * Names an experiment.
+ */
+export type MlflowExperimentRef = {
+    /**
+     * Its id.
+     */
+    experiment_id: string;
+};
+
+/**
+ * An experiment.
+ */
+export type MlflowExperimentReply = {
+    experiment: MlflowExperiment;
+};
+
+/**
+ * Parts of MLflow that are not tracking.
+ */
+export type MlflowFeatures = {
+    /**
+     * MLflow's gateway to language models.
+     */
+    gateway: boolean;
+    /**
+     * MLflow's scheduled search for issues in traces.
+     */
+    scheduled_issue_detection: boolean;
+};
+
+/**
+ * A file or folder.
+ */
+export type MlflowFileInfo = {
+    /**
+     * Its length in bytes; left out for folders and empty files.
+     */
+    file_size?: number | null;
+    /**
+     * Whether it is a folder.
+     */
+    is_dir: boolean;
+    /**
+     * Its path.
+     */
+    path: string;
+};
+
+/**
+ * Says how far a model is.
+ */
+export type MlflowFinalizeLoggedModel = {
+    /**
+     * The model.
+     */
+    model_id: string;
+    /**
+     * `LOGGED_MODEL_READY` or `LOGGED_MODEL_UPLOAD_FAILED`.
+     */
+    status: string;
+};
+
+/**
+ * Ends an upload in parts.
+ */
+export type MlflowFinishMultipartUpload = {
+    /**
+     * The parts as the store acknowledged them (not needed to abort).
+     */
+    parts?: Array<MlflowMultipartUploadPart> | null;
+    /**
+     * The local file.
+     */
+    path: string;
+    /**
+     * The upload.
+     */
+    upload_id: string;
+};
+
+/**
+ * Asks for the newest versions.
+ */
+export type MlflowGetLatestVersions = {
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The stages; all of them when none is given.
+     */
+    stages?: Array<string> | null;
+};
+
+/**
+ * What lies in a folder of a run or logged model.
+ */
+export type MlflowListArtifactsResponse = {
+    /**
+     * Files and folders, by name; paths begin at the root.
+     */
+    files?: Array<MlflowFileInfo>;
+    /**
+     * The root of all its files.
+     */
+    root_uri: string;
+};
+
+/**
+ * Many values at once.
+ */
+export type MlflowLogBatch = {
+    /**
+     * At most 1,000 values of metrics.
+     */
+    metrics?: Array<MlflowBatchMetric>;
+    /**
+     * At most 100 parameters.
+     */
+    params?: Array<KeyValue>;
+    /**
+     * The run.
+     */
+    run_id: string;
+    /**
+     * At most 100 tags.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * What goes into a run.
+ */
+export type MlflowLogInputs = {
+    /**
+     * Datasets.
+     */
+    datasets?: Array<MlflowNewDatasetInput>;
+    /**
+     * Logged models.
+     */
+    models?: Array<MlflowModelInput>;
+    /**
+     * The run.
+     */
+    run_id: string;
+};
+
+/**
+ * Adds parameters to a model.
+ */
+export type MlflowLogLoggedModelParams = {
+    /**
+     * The model.
+     */
+    model_id: string;
+    /**
+     * The parameters.
+     */
+    params: Array<KeyValue>;
+};
+
+/**
+ * A value of a metric.
+ */
+export type MlflowLogMetric = {
+    /**
+     * That dataset's digest.
+     */
+    dataset_digest?: string | null;
+    /**
+     * The dataset it was measured with.
+     */
+    dataset_name?: string | null;
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The logged model it was measured on.
+     */
+    model_id?: string | null;
+    /**
+     * The run.
+     */
+    run_id: string;
+    /**
+     * At which step.
+     */
+    step?: number | null;
+    /**
+     * When, in milliseconds since 1970.
+     */
+    timestamp: number;
+    /**
+     * Its value: a number, or `NaN`, `Infinity`, `-Infinity` as text.
+     */
+    value: number;
+};
+
+/**
+ * A model of an older client.
+ */
+export type MlflowLogModel = {
+    /**
+     * Its `MLmodel` file as JSON.
+     */
+    model_json: string;
+    /**
+     * The run.
+     */
+    run_id: string;
+};
+
+/**
+ * Models that came out of a run.
+ */
+export type MlflowLogOutputs = {
+    /**
+     * The models.
+     */
+    models: Array<MlflowModelOutput>;
+    /**
+     * The run.
+     */
+    run_id: string;
+};
+
+/**
+ * A logged model.
+ */
+export type MlflowLoggedModel = {
+    /**
+     * What belongs to it.
+     */
+    data: MlflowLoggedModelData;
+    /**
+     * What it is.
+     */
+    info: MlflowLoggedModelInfo;
+};
+
+/**
+ * What belongs to a logged model.
+ */
+export type MlflowLoggedModelData = {
+    /**
+     * Every metric point.
+     */
+    metrics?: Array<MlflowLoggedModelMetric>;
+    /**
+     * Parameters.
+     */
+    params?: Array<KeyValue>;
+};
+
+/**
+ * A dataset.
+ */
+export type MlflowLoggedModelDataset = {
+    /**
+     * Its digest; any when absent.
+     */
+    dataset_digest?: string | null;
+    /**
+     * Its name.
+     */
+    dataset_name: string;
+};
+
+/**
+ * What a logged model is.
+ */
+export type MlflowLoggedModelInfo = {
+    /**
+     * The root of its files.
+     */
+    artifact_uri: string;
+    /**
+     * When it was made, in milliseconds since 1970.
+     */
+    creation_timestamp_ms: number;
+    /**
+     * The experiment.
+     */
+    experiment_id: string;
+    /**
+     * When it last changed.
+     */
+    last_updated_timestamp_ms: number;
+    /**
+     * Its id.
+     */
+    model_id: string;
+    /**
+     * What sort of model.
+     */
+    model_type: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * The run that made it.
+     */
+    source_run_id: string;
+    /**
+     * How far it is.
+     */
+    status: string;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * A metric point of a logged model.
+ */
+export type MlflowLoggedModelMetric = {
+    /**
+     * The dataset's digest.
+     */
+    dataset_digest?: string | null;
+    /**
+     * The dataset.
+     */
+    dataset_name?: string | null;
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The model.
+     */
+    model_id: string;
+    /**
+     * The run that measured it.
+     */
+    run_id: string;
+    /**
+     * At which step.
+     */
+    step: number;
+    /**
+     * When, in milliseconds since 1970.
+     */
+    timestamp: number;
+    /**
+     * Its value.
+     */
+    value: number;
+};
+
+/**
+ * One term of an order.
+ */
+export type MlflowLoggedModelOrder = {
+    /**
+     * Smallest first; true when absent.
+     */
+    ascending?: boolean | null;
+    /**
+     * Its digest.
+     */
+    dataset_digest?: string | null;
+    /**
+     * The dataset on which the metric was measured.
+     */
+    dataset_name?: string | null;
+    /**
+     * An attribute, or `metrics.<name>`.
+     */
+    field_name: string;
+};
+
+/**
+ * One logged model.
+ */
+export type MlflowLoggedModelResponse = {
+    /**
+     * The model.
+     */
+    model: MlflowLoggedModel;
+};
+
+/**
+ * A value of a metric.
+ */
+export type MlflowMetric = {
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The training step.
+     */
+    step: number;
+    /**
+     * When it was logged, in milliseconds since 1970.
+     */
+    timestamp: number;
+    /**
+     * The value.
+     */
+    value: MetricValue;
+};
+
+/**
+ * Histories of several runs.
+ */
+export type MlflowMetricHistories = {
+    /**
+     * The points, one run after the other.
+     */
+    metrics: Array<MlflowMetricOfRun>;
+};
+
+/**
+ * A metric's history.
+ */
+export type MlflowMetricHistory = {
+    /**
+     * The points; absent when there is none.
+     */
+    metrics?: Array<MlflowMetric>;
+    /**
+     * Where the next page begins.
+     */
+    next_page_token?: string | null;
+};
+
+/**
+ * A value of a metric, with its run.
+ */
+export type MlflowMetricOfRun = {
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The run.
+     */
+    run_id: string;
+    /**
+     * The training step.
+     */
+    step: number;
+    /**
+     * When it was logged, in milliseconds since 1970.
+     */
+    timestamp: number;
+    /**
+     * The value.
+     */
+    value: MetricValue;
+};
+
+/**
+ * Points of several runs.
+ */
+export type MlflowMetricSample = {
+    /**
+     * The points; absent when there is none.
+     */
+    metrics?: Array<MlflowMetricOfRun>;
+};
+
+/**
+ * A logged model that went into a run.
+ */
+export type MlflowModelInput = {
+    /**
+     * The model's id.
+     */
+    model_id: string;
+};
+
+/**
+ * A model that came out of a run.
+ */
+export type MlflowModelOutput = {
+    /**
+     * The model.
+     */
+    model_id: string;
+    /**
+     * At which step.
+     */
+    step?: number | null;
+};
+
+/**
+ * A logged model that came out of a run.
+ */
+export type MlflowModelOutputOfRun = {
+    /**
+     * The model's id.
+     */
+    model_id: string;
+    /**
+     * At which step.
+     */
+    step: number;
+};
+
+/**
+ * A version of a registered model.
+ */
+export type MlflowModelVersion = {
+    /**
+     * Aliases that point here.
+     */
+    aliases?: Array<string>;
+    /**
+     * When it was made, in milliseconds since 1970.
+     */
+    creation_timestamp: number;
+    /**
+     * Its stage.
+     */
+    current_stage: string;
+    /**
+     * Free text.
+     */
+    description?: string | null;
+    /**
+     * When it last changed.
+     */
+    last_updated_timestamp: number;
+    /**
+     * The model's name.
+     */
+    name: string;
+    /**
+     * The run that made it.
+     */
+    run_id?: string | null;
+    /**
+     * A link to the run.
+     */
+    run_link?: string | null;
+    /**
+     * Where its files came from.
+     */
+    source: string;
+    /**
+     * Always `READY`.
+     */
+    status: string;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue>;
+    /**
+     * Its number.
+     */
+    version: string;
+};
+
+/**
+ * Where a version's files are.
+ */
+export type MlflowModelVersionDownloadUri = {
+    /**
+     * The folder's URI.
+     */
+    artifact_uri: string;
+};
+
+/**
+ * One version.
+ */
+export type MlflowModelVersionResponse = {
+    /**
+     * The version.
+     */
+    model_version: MlflowModelVersion;
+};
+
+/**
+ * An upload in parts.
+ */
+export type MlflowMultipartUpload = {
+    /**
+     * Where its parts go.
+     */
+    credentials: Array<MlflowMultipartUploadCredential>;
+    /**
+     * The upload.
+     */
+    upload_id: string;
+};
+
+/**
+ * Where a part goes.
+ */
+export type MlflowMultipartUploadCredential = {
+    /**
+     * Headers to send with it.
+     */
+    headers: {
+        [key: string]: string;
+    };
+    /**
+     * Its number, from 1.
+     */
+    part_number: number;
+    /**
+     * The address to put it to.
+     */
+    url: string;
+};
+
+/**
+ * A part that was put.
+ */
+export type MlflowMultipartUploadPart = {
+    /**
+     * The tag the store gave it.
+     */
+    etag: string;
+    /**
+     * Its number.
+     */
+    part_number: number;
+};
+
+/**
+ * A dataset to note.
+ */
+export type MlflowNewDataset = {
+    /**
+     * What tells it from others of its name.
+     */
+    digest: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Its size and the like, as JSON.
+     */
+    profile?: string | null;
+    /**
+     * Its columns, as JSON.
+     */
+    schema?: string | null;
+    /**
+     * Where it comes from.
+     */
+    source: string;
+    /**
+     * What sort of source it has.
+     */
+    source_type: string;
+};
+
+/**
+ * A dataset that goes into a run.
+ */
+export type MlflowNewDatasetInput = {
+    /**
+     * The dataset.
+     */
+    dataset: MlflowNewDataset;
+    /**
+     * What it is used for.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * An address to read a file from.
+ */
+export type MlflowPresignedDownload = {
+    /**
+     * The file's length in bytes.
+     */
+    file_size: number;
+    /**
+     * Headers to send with the request.
+     */
+    headers: {
+        [key: string]: string;
+    };
+    /**
+     * The address.
+     */
+    url: string;
+};
+
+/**
+ * Asks for an address to upload to, or to download from.
+ */
+export type MlflowPresignedUrlRequest = {
+    /**
+     * For how many seconds.
+     */
+    expiration?: number | null;
+    /**
+     * The logged model (uploads only).
+     */
+    model_id?: string | null;
+    /**
+     * The file, from the root of the run or model.
+     */
+    path: string;
+    /**
+     * The run.
+     */
+    run_id?: string | null;
+};
+
+/**
+ * A registered model.
+ */
+export type MlflowRegisteredModel = {
+    /**
+     * Aliases.
+     */
+    aliases?: Array<MlflowRegisteredModelAlias>;
+    /**
+     * When it was made, in milliseconds since 1970.
+     */
+    creation_timestamp: number;
+    /**
+     * Free text.
+     */
+    description?: string;
+    /**
+     * When it last changed.
+     */
+    last_updated_timestamp: number;
+    /**
+     * The newest version of each stage.
+     */
+    latest_versions?: Array<MlflowModelVersion>;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * An alias of a model.
+ */
+export type MlflowRegisteredModelAlias = {
+    /**
+     * The alias.
+     */
+    alias: string;
+    /**
+     * The version it points at.
+     */
+    version: string;
+};
+
+/**
+ * Names a registered model.
+ */
+export type MlflowRegisteredModelName = {
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * One registered model.
+ */
+export type MlflowRegisteredModelResponse = {
+    /**
+     * The model.
+     */
+    registered_model: MlflowRegisteredModel;
+};
+
+/**
+ * Renames a registered model.
+ */
+export type MlflowRenameRegisteredModel = {
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * The name it gets.
+     */
+    new_name: string;
+};
+
+/**
+ * A run.
+ */
+export type MlflowRun = {
+    /**
+     * What was logged to it.
+     */
+    data: MlflowRunData;
+    /**
+     * What it is.
+     */
+    info: MlflowRunInfo;
+    /**
+     * What went into it.
+     */
+    inputs: MlflowRunInputs;
+    outputs?: MlflowRunOutputs | null;
+};
+
+/**
+ * What was logged to a run. Lists with nothing in them are left out.
+ */
+export type MlflowRunData = {
+    /**
+     * The latest value of each metric.
+     */
+    metrics?: Array<MlflowMetric>;
+    /**
+     * Parameters.
+     */
+    params?: Array<KeyValue>;
+    /**
+     * Tags.
+     */
+    tags?: Array<KeyValue>;
+};
+
+/**
+ * What a run is.
+ */
+export type MlflowRunInfo = {
+    /**
+     * The root of its artifacts.
+     */
+    artifact_uri: string;
+    /**
+     * When it ended.
+     */
+    end_time?: number | null;
+    /**
+     * Its experiment.
+     */
+    experiment_id: string;
+    /**
+     * `active` or `deleted`.
+     */
+    lifecycle_stage: string;
+    /**
+     * Its id.
+     */
+    run_id: string;
+    /**
+     * Its name.
+     */
+    run_name: string;
+    /**
+     * Its id, as old clients read it.
+     */
+    run_uuid: string;
+    /**
+     * When it began, in milliseconds since 1970.
+     */
+    start_time: number;
+    /**
+     * `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED` or `KILLED`.
+     */
+    status: string;
+    /**
+     * Who runs it.
+     */
+    user_id: string;
+};
+
+/**
+ * What went into a run.
+ */
+export type MlflowRunInputs = {
+    /**
+     * Datasets.
+     */
+    dataset_inputs?: Array<MlflowDatasetInput>;
+    /**
+     * Logged models; a search leaves them out.
+     */
+    model_inputs?: Array<MlflowModelInput>;
+};
+
+/**
+ * What came out of a run.
+ */
+export type MlflowRunOutputs = {
+    /**
+     * Logged models.
+     */
+    model_outputs?: Array<MlflowModelOutputOfRun>;
+};
+
+/**
+ * A parameter or tag of a run.
+ */
+export type MlflowRunPair = {
+    /**
+     * The key.
+     */
+    key: string;
+    /**
+     * The run.
+     */
+    run_id: string;
+    /**
+     * The value.
+     */
+    value?: string | null;
+};
+
+/**
+ * Names a run.
+ */
+export type MlflowRunRef = {
+    /**
+     * Its id.
+     */
+    run_id: string;
+};
+
+/**
+ * One run.
+ */
+export type MlflowRunResponse = {
+    /**
+     * The run.
+     */
+    run: MlflowRun;
+};
+
+/**
+ * Whose datasets to list.
+ */
+export type MlflowSearchDatasets = {
+    /**
+     * 1 to 20 experiments.
+     */
+    experiment_ids: Array<string>;
+};
+
+/**
+ * Which experiments to list.
+ */
+export type MlflowSearchExperiments = {
+    /**
+     * A filter, such as `name LIKE 'a%' AND tags.team = 'b'`.
+     */
+    filter?: string | null;
+    /**
+     * At most so many, up to 50,000.
+     */
+    max_results: number;
+    /**
+     * The order, such as `name ASC`.
+     */
+    order_by?: Array<string>;
+    /**
+     * Where to continue.
+     */
+    page_token?: string | null;
+    /**
+     * `ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
+     */
+    view_type?: string | null;
+};
+
+/**
+ * Searches logged models.
+ */
+export type MlflowSearchLoggedModels = {
+    /**
+     * The datasets whose metrics count.
+     */
+    datasets?: Array<MlflowLoggedModelDataset> | null;
+    /**
+     * Where to look.
+     */
+    experiment_ids: Array<string>;
+    /**
+     * A filter in MLflow's grammar.
+     */
+    filter?: string | null;
+    /**
+     * At most this many, 50 when absent.
+     */
+    max_results?: number | null;
+    /**
+     * In which order.
+     */
+    order_by?: Array<MlflowLoggedModelOrder> | null;
+    /**
+     * Where the page begins.
+     */
+    page_token?: string | null;
+};
+
+/**
+ * A page of logged models.
+ */
+export type MlflowSearchLoggedModelsResponse = {
+    /**
+     * The models.
+     */
+    models?: Array<MlflowLoggedModel>;
+    /**
+     * Where the next page begins.
+     */
+    next_page_token?: string | null;
+};
+
+/**
+ * Versions.
+ */
+export type MlflowSearchModelVersionsResponse = {
+    /**
+     * The versions.
+     */
+    model_versions?: Array<MlflowModelVersion>;
+    /**
+     * Where the next page begins.
+     */
+    next_page_token?: string | null;
+};
+
+/**
+ * Registered models.
+ */
+export type MlflowSearchRegisteredModelsResponse = {
+    /**
+     * Where the next page begins.
+     */
+    next_page_token?: string | null;
+    /**
+     * The models.
+     */
+    registered_models?: Array<MlflowRegisteredModel>;
+};
+
+/**
+ * Which runs to find.
+ */
+export type MlflowSearchRuns = {
+    /**
+     * The experiments to look in.
+     */
+    experiment_ids?: Array<string>;
+    /**
+     * A filter, such as `metrics.acc > 0.9 AND params.model = 'tree'`.
+     */
+    filter?: string | null;
+    /**
+     * At most so many, up to 50,000; 1,000 when absent.
+     */
+    max_results?: number | null;
+    /**
+     * The order, such as `metrics.acc DESC`.
+     */
+    order_by?: Array<string>;
+    /**
+     * Where to continue.
+     */
+    page_token?: string | null;
+    /**
+     * `ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
+     */
+    run_view_type?: string | null;
+};
+
+/**
+ * A page of runs.
+ */
+export type MlflowSearchRunsResponse = {
+    /**
+     * Where the next page begins.
+     */
+    next_page_token?: string | null;
+    /**
+     * The runs.
+     */
+    runs?: Array<MlflowRun>;
+};
+
+/**
+ * What this server offers. Clients fall back to plain transfers where a flag is off.
+ */
+export type MlflowServerInfo = {
+    /**
+     * Artifacts go through this server.
+     */
+    artifact_serving_enabled: boolean;
+    /**
+     * Artifacts go past this server only.
+     */
+    artifacts_presigned_only: boolean;
+    /**
+     * Further parts of MLflow.
+     */
+    features_enabled: MlflowFeatures;
+    /**
+     * A logged model's artifacts may be downloaded from an address of the object store that was asked for.
+     */
+    model_artifact_presigned_downloads_supported: boolean;
+    /**
+     * Large files may be downloaded in parts, straight from the object store.
+     */
+    multipart_downloads_enabled: boolean;
+    /**
+     * Large files may be uploaded in parts, straight to the object store.
+     */
+    multipart_uploads_enabled: boolean;
+    /**
+     * The same for logged models.
+     */
+    presigned_upload_model_id_supported: boolean;
+    /**
+     * A run's artifacts may be uploaded to an address of the object store that was asked for.
+     */
+    presigned_upload_run_id_supported: boolean;
+    /**
+     * The kind of store, in MLflow's word for databases.
+     */
+    store_type: string;
+    /**
+     * Traces are moved to an archive.
+     */
+    trace_archival_enabled: boolean;
+    /**
+     * A plug-in that clients need to sign in; none.
+     */
+    tracking_auth: string;
+    /**
+     * Projects are workspaces.
+     */
+    workspaces_enabled: boolean;
+};
+
+/**
+ * A tag for an experiment.
+ */
+export type MlflowSetExperimentTag = {
+    /**
+     * The experiment.
+     */
+    experiment_id: string;
+    /**
+     * The tag's key.
+     */
+    key: string;
+    /**
+     * The tag's value.
+     */
+    value: string;
+};
+
+/**
+ * Sets tags of a model.
+ */
+export type MlflowSetLoggedModelTags = {
+    /**
+     * The tags.
+     */
+    tags: Array<KeyValue>;
+};
+
+/**
+ * A tag of a version.
+ */
+export type MlflowSetModelVersionTag = {
+    /**
+     * The tag's key.
+     */
+    key: string;
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The tag's value (not needed to remove it).
+     */
+    value?: string | null;
+    /**
+     * The version's number.
+     */
+    version: string;
+};
+
+/**
+ * Points an alias at a version.
+ */
+export type MlflowSetRegisteredModelAlias = {
+    /**
+     * The alias.
+     */
+    alias: string;
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The version (not needed to remove it).
+     */
+    version?: string | null;
+};
+
+/**
+ * A tag of a registered model.
+ */
+export type MlflowSetRegisteredModelTag = {
+    /**
+     * The tag's key.
+     */
+    key: string;
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The tag's value (not needed to remove it).
+     */
+    value?: string | null;
+};
+
+/**
+ * Moves a version to a stage.
+ */
+export type MlflowTransitionModelVersionStage = {
+    /**
+     * Whether the versions that are there go to the archive.
+     */
+    archive_existing_versions?: boolean | null;
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The stage.
+     */
+    stage: string;
+    /**
+     * The version's number.
+     */
+    version: string;
+};
+
+/**
+ * A new name for an experiment.
+ */
+export type MlflowUpdateExperiment = {
+    /**
+     * The experiment.
+     */
+    experiment_id: string;
+    /**
+     * Its new name.
+     */
+    new_name: string;
+};
+
+/**
+ * Names a version, or changes its description.
+ */
+export type MlflowUpdateModelVersion = {
+    /**
+     * Free text; absent clears it.
+     */
+    description?: string | null;
+    /**
+     * The model.
+     */
+    name: string;
+    /**
+     * The version's number.
+     */
+    version: string;
+};
+
+/**
+ * Changes a registered model.
+ */
+export type MlflowUpdateRegisteredModel = {
+    /**
+     * Free text.
+     */
+    description?: string | null;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * What changes of a run.
+ */
+export type MlflowUpdateRun = {
+    /**
+     * When it ended, in milliseconds since 1970.
+     */
+    end_time?: number | null;
+    /**
+     * The run.
+     */
+    run_id: string;
+    /**
+     * Its new name.
+     */
+    run_name?: string | null;
+    /**
+     * Its new status.
+     */
+    status?: string | null;
+};
+
+/**
+ * A changed run.
+ */
+export type MlflowUpdateRunResponse = {
+    /**
+     * What it is now.
+     */
+    run_info: MlflowRunInfo;
+};
+
+/**
+ * A project that the caller may enter.
+ */
+export type MlflowWorkspace = {
+    /**
+     * What people call it.
+     */
+    description?: string | null;
+    /**
+     * Its slug, as in `X-MLFLOW-WORKSPACE`.
+     */
+    name: string;
+};
+
+/**
+ * A workspace to be.
+ */
+export type MlflowWorkspaceDraft = {
+    /**
+     * What it is for.
+     */
+    description?: string | null;
+    /**
+     * Its name.
+     */
+    name?: string | null;
+};
+
+/**
+ * One workspace.
+ */
+export type MlflowWorkspaceReply = {
+    /**
+     * It.
+     */
+    workspace: MlflowWorkspace;
+};
+
+/**
+ * The workspaces the caller may enter.
+ */
+export type MlflowWorkspaces = {
+    /**
+     * By name.
+     */
+    workspaces: Array<MlflowWorkspace>;
+};
+
+/**
+ * A version that is a logged model.
+ */
+export type ModelRegistration = {
+    /**
+     * The logged model.
+     */
+    model_id: string;
+    /**
+     * The registered model's name.
+     */
+    name: string;
+    /**
+     * The version's number.
+     */
+    version: string;
+};
 
 /**
  * A page of a list.
@@ -1108,6 +2312,74 @@ export type ProbeReport = {
 };
 
 /**
+ * An error as the native API answers it (RFC 9457).
+ */
+export type Problem = {
+    /**
+     * The code to branch on.
+     */
+    code: string;
+    /**
+     * What went wrong this time, for people.
+     */
+    detail: string;
+    /**
+     * Every fault of the request's content.
+     */
+    errors?: Array<ProblemField>;
+    /**
+     * Finds this request in the server's log.
+     */
+    request_id?: string | null;
+    /**
+     * The HTTP status.
+     */
+    status: number;
+    /**
+     * The code's title, for people.
+     */
+    title: string;
+    /**
+     * Where the code is explained.
+     */
+    type: string;
+};
+
+/**
+ * One fault of the request's content.
+ */
+export type ProblemField = {
+    /**
+     * What is wrong, and what would be right.
+     */
+    detail: string;
+    /**
+     * A JSON pointer (RFC 6901) into the body, or the name of a parameter.
+     */
+    pointer: string;
+};
+
+/**
+ * A project.
+ */
+export type Project = {
+    /**
+     * Since when nobody can enter it.
+     */
+    archived_at?: string | null;
+    created_at: string;
+    id: string;
+    /**
+     * Shown to people.
+     */
+    name: string;
+    /**
+     * Its name in URLs and headers, and of the MLflow workspace.
+     */
+    slug: string;
+};
+
+/**
  * Whether requests would be served, and what each dependency says.
  */
 export type Ready = {
@@ -1119,6 +2391,351 @@ export type Ready = {
      * Whether requests would be served.
      */
     ready: boolean;
+};
+
+/**
+ * What logged models are registered as.
+ */
+export type RegistrationResult = {
+    /**
+     * By name and number.
+     */
+    items: Array<ModelRegistration>;
+};
+
+/**
+ * Which logged models.
+ */
+export type RegistrationSearch = {
+    /**
+     * Their ids, at most 200.
+     */
+    model_ids: Array<string>;
+};
+
+/**
+ * Which metrics, parameters and tags the rows carry: all of a kind that is absent.
+ */
+export type RunColumns = {
+    /**
+     * Keys of metrics.
+     */
+    metrics?: Array<string> | null;
+    /**
+     * Keys of parameters.
+     */
+    params?: Array<string> | null;
+    /**
+     * Keys of tags.
+     */
+    tags?: Array<string> | null;
+};
+
+/**
+ * A dataset that went into a run.
+ */
+export type RunDataset = {
+    /**
+     * What the run used it for.
+     */
+    context?: string | null;
+    /**
+     * What tells it from others of its name.
+     */
+    digest: string;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * What happened to a run.
+ */
+export type RunEvent = {
+    /**
+     * The run.
+     */
+    run: RunRow;
+    type: 'run';
+} | {
+    /**
+     * At most 2,000.
+     */
+    points: Array<MetricPoint>;
+    type: 'metrics';
+} | {
+    type: 'artifacts';
+};
+
+/**
+ * A logged model that went into a run or came out of it.
+ */
+export type RunModel = {
+    /**
+     * Its id.
+     */
+    model_id: string;
+    /**
+     * Its name; the id when the model itself is gone.
+     */
+    name: string;
+};
+
+/**
+ * A registered version that was made from a run.
+ */
+export type RunRegistration = {
+    /**
+     * The registered model.
+     */
+    name: string;
+    /**
+     * The version's number.
+     */
+    version: string;
+};
+
+/**
+ * A run as a row of a table.
+ */
+export type RunRow = {
+    /**
+     * How many active runs are a part of it.
+     */
+    child_count: number;
+    /**
+     * What went into it.
+     */
+    datasets: Array<RunDataset>;
+    /**
+     * When it ended.
+     */
+    ended_at?: string | null;
+    /**
+     * Its experiment.
+     */
+    experiment_id: string;
+    /**
+     * `active` or `deleted`.
+     */
+    lifecycle_stage: string;
+    /**
+     * The latest values of its metrics.
+     */
+    metrics: {
+        [key: string]: MetricValue;
+    };
+    /**
+     * Its logged models.
+     */
+    models: Array<RunModel>;
+    /**
+     * Its parameters.
+     */
+    params: {
+        [key: string]: string;
+    };
+    /**
+     * The run it is a part of.
+     */
+    parent_run_id?: string | null;
+    /**
+     * Versions registered from it.
+     */
+    registered: Array<RunRegistration>;
+    /**
+     * Its id.
+     */
+    run_id: string;
+    /**
+     * Its name.
+     */
+    run_name: string;
+    /**
+     * When it began.
+     */
+    started_at?: string | null;
+    /**
+     * How it is doing.
+     */
+    status: RunStatus;
+    /**
+     * Its tags.
+     */
+    tags: {
+        [key: string]: string;
+    };
+    /**
+     * Who made it.
+     */
+    user_id: string;
+};
+
+/**
+ * A page of runs.
+ */
+export type RunRowPage = {
+    /**
+     * The rows, in order.
+     */
+    items: Array<RunRow>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+    /**
+     * How many runs the search finds; only on the first page.
+     */
+    total?: number | null;
+};
+
+/**
+ * A search of runs.
+ */
+export type RunSearch = {
+    columns?: RunColumns | null;
+    /**
+     * The `next_cursor` of the page before.
+     */
+    cursor?: string | null;
+    /**
+     * Where to look; every active experiment of the project when empty.
+     */
+    experiment_ids: Array<string>;
+    /**
+     * MLflow's filter grammar.
+     */
+    filter?: string | null;
+    /**
+     * How many rows; 100 when absent.
+     */
+    limit?: number | null;
+    /**
+     * MLflow's order grammar; the latest start first when absent.
+     */
+    order_by?: Array<string> | null;
+    /**
+     * Only the children of this run.
+     */
+    parent_run_id?: string | null;
+    /**
+     * Only runs that have no parent.
+     */
+    roots_only?: boolean;
+    /**
+     * Only these runs, at most 200.
+     */
+    run_ids?: Array<string> | null;
+    /**
+     * Which stage of life.
+     */
+    view?: StageView;
+};
+
+/**
+ * How a run is doing.
+ */
+export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED';
+
+/**
+ * A curve.
+ */
+export type Series = {
+    /**
+     * How many points the range holds.
+     */
+    count: number;
+    /**
+     * Whether only some of them are here; lowest and highest values always are.
+     */
+    downsampled: boolean;
+    /**
+     * The metric.
+     */
+    key: string;
+    /**
+     * The run.
+     */
+    run_id: string;
+    /**
+     * Where the points are, rising.
+     */
+    x: Array<number>;
+    /**
+     * The points' values.
+     */
+    y: Array<MetricValue>;
+};
+
+/**
+ * What runs along the curves.
+ */
+export type SeriesAxis = 'step' | 'time' | 'relative';
+
+/**
+ * Which curves.
+ */
+export type SeriesQuery = {
+    /**
+     * Where the curves begin, in units of `x`.
+     */
+    from?: number | null;
+    /**
+     * The metrics, at most 200; all of the runs when empty.
+     */
+    keys: Array<string>;
+    /**
+     * The most points of one curve; 1,000 when absent.
+     */
+    max_points?: number | null;
+    /**
+     * The runs, at most 100.
+     */
+    run_ids: Array<string>;
+    /**
+     * Where the curves end, in units of `x`.
+     */
+    to?: number | null;
+    /**
+     * What runs along the curves.
+     */
+    x: SeriesAxis;
+};
+
+/**
+ * Curves.
+ */
+export type SeriesResult = {
+    /**
+     * One per run and metric that has points, in the order asked for.
+     */
+    items: Array<Series>;
+};
+
+/**
+ * A browser session.
+ */
+export type Session = {
+    created_at: string;
+    /**
+     * Whether this is the session that asks.
+     */
+    current: boolean;
+    /**
+     * When it ends if nothing more is heard from it.
+     */
+    expires_at: string;
+    id: string;
+    /**
+     * Where the person signed in from.
+     */
+    ip?: string | null;
+    /**
+     * The last request, to within about a minute.
+     */
+    last_seen_at: string;
+    user_agent?: string | null;
 };
 
 /**
@@ -1157,78 +2774,6687 @@ export type SignIn = {
     password: string;
 };
 
-export type ExportFormat = 'jsonl' | 'csv';
+/**
+ * Which stage of life to look at.
+ */
+export type StageView = 'active' | 'deleted' | 'all';
 
-export type GetSetupData = {
+/**
+ * What to change; what is absent stays.
+ */
+export type UpdateProject = {
+    /**
+     * Whether the project is put away, so that nobody can enter it.
+     */
+    archived?: boolean | null;
+    name?: string | null;
+};
+
+/**
+ * Where a version comes from.
+ */
+export type VersionLineage = {
+    /**
+     * What went into the run.
+     */
+    datasets: Array<RunDataset>;
+    model?: RunModel | null;
+    run?: LineageRun | null;
+    /**
+     * The run it names, whether or not that run exists here.
+     */
+    run_id?: string | null;
+};
+
+export type MlflowProxyListArtifactsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The folder; the root when absent
+         */
+        path?: string;
+    };
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts';
+};
+
+export type MlflowProxyListArtifactsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyListArtifactsError = MlflowProxyListArtifactsErrors[keyof MlflowProxyListArtifactsErrors];
+
+export type MlflowProxyListArtifactsResponses = {
+    200: MlflowArtifactsListing;
+};
+
+export type MlflowProxyListArtifactsResponse = MlflowProxyListArtifactsResponses[keyof MlflowProxyListArtifactsResponses];
+
+export type MlflowProxyDeleteArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * The file or folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+};
+
+export type MlflowProxyDeleteArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyDeleteArtifactError = MlflowProxyDeleteArtifactErrors[keyof MlflowProxyDeleteArtifactErrors];
+
+export type MlflowProxyDeleteArtifactResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyDeleteArtifactResponse = MlflowProxyDeleteArtifactResponses[keyof MlflowProxyDeleteArtifactResponses];
+
+export type MlflowProxyDownloadArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * The file
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+};
+
+export type MlflowProxyDownloadArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyDownloadArtifactError = MlflowProxyDownloadArtifactErrors[keyof MlflowProxyDownloadArtifactErrors];
+
+export type MlflowProxyDownloadArtifactResponses = {
+    200: FileContent;
+};
+
+export type MlflowProxyDownloadArtifactResponse = MlflowProxyDownloadArtifactResponses[keyof MlflowProxyDownloadArtifactResponses];
+
+export type MlflowProxyUploadArtifactData = {
+    body: FileContent;
+    path: {
+        /**
+         * The file
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+};
+
+export type MlflowProxyUploadArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyUploadArtifactError = MlflowProxyUploadArtifactErrors[keyof MlflowProxyUploadArtifactErrors];
+
+export type MlflowProxyUploadArtifactResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyUploadArtifactResponse = MlflowProxyUploadArtifactResponses[keyof MlflowProxyUploadArtifactResponses];
+
+export type MlflowProxyAbortMultipartUploadData = {
+    body: MlflowFinishMultipartUpload;
+    path: {
+        /**
+         * The folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
+};
+
+export type MlflowProxyAbortMultipartUploadErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyAbortMultipartUploadError = MlflowProxyAbortMultipartUploadErrors[keyof MlflowProxyAbortMultipartUploadErrors];
+
+export type MlflowProxyAbortMultipartUploadResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyAbortMultipartUploadResponse = MlflowProxyAbortMultipartUploadResponses[keyof MlflowProxyAbortMultipartUploadResponses];
+
+export type MlflowProxyCompleteMultipartUploadData = {
+    body: MlflowFinishMultipartUpload;
+    path: {
+        /**
+         * The folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
+};
+
+export type MlflowProxyCompleteMultipartUploadErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyCompleteMultipartUploadError = MlflowProxyCompleteMultipartUploadErrors[keyof MlflowProxyCompleteMultipartUploadErrors];
+
+export type MlflowProxyCompleteMultipartUploadResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyCompleteMultipartUploadResponse = MlflowProxyCompleteMultipartUploadResponses[keyof MlflowProxyCompleteMultipartUploadResponses];
+
+export type MlflowProxyCreateMultipartUploadData = {
+    body: MlflowCreateMultipartUpload;
+    path: {
+        /**
+         * The folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
+};
+
+export type MlflowProxyCreateMultipartUploadErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyCreateMultipartUploadError = MlflowProxyCreateMultipartUploadErrors[keyof MlflowProxyCreateMultipartUploadErrors];
+
+export type MlflowProxyCreateMultipartUploadResponses = {
+    200: MlflowMultipartUpload;
+};
+
+export type MlflowProxyCreateMultipartUploadResponse = MlflowProxyCreateMultipartUploadResponses[keyof MlflowProxyCreateMultipartUploadResponses];
+
+export type MlflowProxyPresignedDownloadData = {
+    body?: never;
+    path: {
+        /**
+         * The file
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
+};
+
+export type MlflowProxyPresignedDownloadErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyPresignedDownloadError = MlflowProxyPresignedDownloadErrors[keyof MlflowProxyPresignedDownloadErrors];
+
+export type MlflowProxyPresignedDownloadResponses = {
+    200: MlflowPresignedDownload;
+};
+
+export type MlflowProxyPresignedDownloadResponse = MlflowProxyPresignedDownloadResponses[keyof MlflowProxyPresignedDownloadResponses];
+
+export type MlflowListArtifactsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The run
+         */
+        run_id: string;
+        /**
+         * The folder; the root when absent
+         */
+        path?: string;
+    };
+    url: '/ajax-api/2.0/mlflow/artifacts/list';
+};
+
+export type MlflowListArtifactsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListArtifactsError = MlflowListArtifactsErrors[keyof MlflowListArtifactsErrors];
+
+export type MlflowListArtifactsResponses = {
+    200: MlflowListArtifactsResponse;
+};
+
+export type MlflowListArtifactsResponse2 = MlflowListArtifactsResponses[keyof MlflowListArtifactsResponses];
+
+export type MlflowCreatePresignedDownloadUrlData = {
+    body: MlflowPresignedUrlRequest;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/artifacts/presigned-download-url';
+};
+
+export type MlflowCreatePresignedDownloadUrlErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreatePresignedDownloadUrlError = MlflowCreatePresignedDownloadUrlErrors[keyof MlflowCreatePresignedDownloadUrlErrors];
+
+export type MlflowCreatePresignedDownloadUrlResponses = {
+    200: Empty;
+};
+
+export type MlflowCreatePresignedDownloadUrlResponse = MlflowCreatePresignedDownloadUrlResponses[keyof MlflowCreatePresignedDownloadUrlResponses];
+
+export type MlflowCreatePresignedUploadUrlData = {
+    body: MlflowPresignedUrlRequest;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/artifacts/presigned-upload-url';
+};
+
+export type MlflowCreatePresignedUploadUrlErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreatePresignedUploadUrlError = MlflowCreatePresignedUploadUrlErrors[keyof MlflowCreatePresignedUploadUrlErrors];
+
+export type MlflowCreatePresignedUploadUrlResponses = {
+    200: Empty;
+};
+
+export type MlflowCreatePresignedUploadUrlResponse = MlflowCreatePresignedUploadUrlResponses[keyof MlflowCreatePresignedUploadUrlResponses];
+
+export type MlflowCreateExperimentData = {
+    body: MlflowCreateExperiment;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/create';
+};
+
+export type MlflowCreateExperimentErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateExperimentError = MlflowCreateExperimentErrors[keyof MlflowCreateExperimentErrors];
+
+export type MlflowCreateExperimentResponses = {
+    200: MlflowExperimentCreated;
+};
+
+export type MlflowCreateExperimentResponse = MlflowCreateExperimentResponses[keyof MlflowCreateExperimentResponses];
+
+export type MlflowDeleteExperimentData = {
+    body: MlflowExperimentRef;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/delete';
+};
+
+export type MlflowDeleteExperimentErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteExperimentError = MlflowDeleteExperimentErrors[keyof MlflowDeleteExperimentErrors];
+
+export type MlflowDeleteExperimentResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteExperimentResponse = MlflowDeleteExperimentResponses[keyof MlflowDeleteExperimentResponses];
+
+export type MlflowDeleteExperimentTagData = {
+    body: MlflowDeleteExperimentTag;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/delete-experiment-tag';
+};
+
+export type MlflowDeleteExperimentTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteExperimentTagError = MlflowDeleteExperimentTagErrors[keyof MlflowDeleteExperimentTagErrors];
+
+export type MlflowDeleteExperimentTagResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteExperimentTagResponse = MlflowDeleteExperimentTagResponses[keyof MlflowDeleteExperimentTagResponses];
+
+export type MlflowGetExperimentData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Its id.
+         */
+        experiment_id: string;
+    };
+    url: '/ajax-api/2.0/mlflow/experiments/get';
+};
+
+export type MlflowGetExperimentErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetExperimentError = MlflowGetExperimentErrors[keyof MlflowGetExperimentErrors];
+
+export type MlflowGetExperimentResponses = {
+    200: MlflowExperimentReply;
+};
+
+export type MlflowGetExperimentResponse = MlflowGetExperimentResponses[keyof MlflowGetExperimentResponses];
+
+export type MlflowGetExperimentByNameData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Its name.
+         */
+        experiment_name: string;
+    };
+    url: '/ajax-api/2.0/mlflow/experiments/get-by-name';
+};
+
+export type MlflowGetExperimentByNameErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetExperimentByNameError = MlflowGetExperimentByNameErrors[keyof MlflowGetExperimentByNameErrors];
+
+export type MlflowGetExperimentByNameResponses = {
+    200: MlflowExperimentReply;
+};
+
+export type MlflowGetExperimentByNameResponse = MlflowGetExperimentByNameResponses[keyof MlflowGetExperimentByNameResponses];
+
+export type MlflowRestoreExperimentData = {
+    body: MlflowExperimentRef;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/restore';
+};
+
+export type MlflowRestoreExperimentErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowRestoreExperimentError = MlflowRestoreExperimentErrors[keyof MlflowRestoreExperimentErrors];
+
+export type MlflowRestoreExperimentResponses = {
+    200: Empty;
+};
+
+export type MlflowRestoreExperimentResponse = MlflowRestoreExperimentResponses[keyof MlflowRestoreExperimentResponses];
+
+export type MlflowListExperimentsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * At most so many, up to 50,000.
+         */
+        max_results: number;
+        /**
+         * Where to continue.
+         */
+        page_token?: string;
+        /**
+         * A filter, such as `name LIKE 'a%' AND tags.team = 'b'`.
+         */
+        filter?: string;
+        /**
+         * The order, such as `name ASC`.
+         */
+        order_by?: Array<string>;
+        /**
+         * `ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
+         */
+        view_type?: string;
+    };
+    url: '/ajax-api/2.0/mlflow/experiments/search';
+};
+
+export type MlflowListExperimentsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListExperimentsError = MlflowListExperimentsErrors[keyof MlflowListExperimentsErrors];
+
+export type MlflowListExperimentsResponses = {
+    200: MlflowExperimentPage;
+};
+
+export type MlflowListExperimentsResponse = MlflowListExperimentsResponses[keyof MlflowListExperimentsResponses];
+
+export type MlflowSearchExperimentsData = {
+    body: MlflowSearchExperiments;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/search';
+};
+
+export type MlflowSearchExperimentsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchExperimentsError = MlflowSearchExperimentsErrors[keyof MlflowSearchExperimentsErrors];
+
+export type MlflowSearchExperimentsResponses = {
+    200: MlflowExperimentPage;
+};
+
+export type MlflowSearchExperimentsResponse = MlflowSearchExperimentsResponses[keyof MlflowSearchExperimentsResponses];
+
+export type MlflowSearchDatasetsData = {
+    body: MlflowSearchDatasets;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/search-datasets';
+};
+
+export type MlflowSearchDatasetsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchDatasetsError = MlflowSearchDatasetsErrors[keyof MlflowSearchDatasetsErrors];
+
+export type MlflowSearchDatasetsResponses = {
+    200: MlflowDatasetSummaries;
+};
+
+export type MlflowSearchDatasetsResponse = MlflowSearchDatasetsResponses[keyof MlflowSearchDatasetsResponses];
+
+export type MlflowSetExperimentTagData = {
+    body: MlflowSetExperimentTag;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/set-experiment-tag';
+};
+
+export type MlflowSetExperimentTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetExperimentTagError = MlflowSetExperimentTagErrors[keyof MlflowSetExperimentTagErrors];
+
+export type MlflowSetExperimentTagResponses = {
+    200: Empty;
+};
+
+export type MlflowSetExperimentTagResponse = MlflowSetExperimentTagResponses[keyof MlflowSetExperimentTagResponses];
+
+export type MlflowUpdateExperimentData = {
+    body: MlflowUpdateExperiment;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/experiments/update';
+};
+
+export type MlflowUpdateExperimentErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateExperimentError = MlflowUpdateExperimentErrors[keyof MlflowUpdateExperimentErrors];
+
+export type MlflowUpdateExperimentResponses = {
+    200: Empty;
+};
+
+export type MlflowUpdateExperimentResponse = MlflowUpdateExperimentResponses[keyof MlflowUpdateExperimentResponses];
+
+export type MlflowCreateLoggedModelData = {
+    body: MlflowCreateLoggedModel;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models';
+};
+
+export type MlflowCreateLoggedModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateLoggedModelError = MlflowCreateLoggedModelErrors[keyof MlflowCreateLoggedModelErrors];
+
+export type MlflowCreateLoggedModelResponses = {
+    200: MlflowLoggedModelResponse;
+};
+
+export type MlflowCreateLoggedModelResponse = MlflowCreateLoggedModelResponses[keyof MlflowCreateLoggedModelResponses];
+
+export type MlflowSearchLoggedModelsData = {
+    body: MlflowSearchLoggedModels;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models/search';
+};
+
+export type MlflowSearchLoggedModelsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchLoggedModelsError = MlflowSearchLoggedModelsErrors[keyof MlflowSearchLoggedModelsErrors];
+
+export type MlflowSearchLoggedModelsResponses = {
+    200: MlflowSearchLoggedModelsResponse;
+};
+
+export type MlflowSearchLoggedModelsResponse2 = MlflowSearchLoggedModelsResponses[keyof MlflowSearchLoggedModelsResponses];
+
+export type MlflowDeleteLoggedModelData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}';
+};
+
+export type MlflowDeleteLoggedModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteLoggedModelError = MlflowDeleteLoggedModelErrors[keyof MlflowDeleteLoggedModelErrors];
+
+export type MlflowDeleteLoggedModelResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteLoggedModelResponse = MlflowDeleteLoggedModelResponses[keyof MlflowDeleteLoggedModelResponses];
+
+export type MlflowGetLoggedModelData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: {
+        /**
+         * Whether a deleted one is found too
+         */
+        allow_deleted?: boolean;
+    };
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}';
+};
+
+export type MlflowGetLoggedModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetLoggedModelError = MlflowGetLoggedModelErrors[keyof MlflowGetLoggedModelErrors];
+
+export type MlflowGetLoggedModelResponses = {
+    200: MlflowLoggedModelResponse;
+};
+
+export type MlflowGetLoggedModelResponse = MlflowGetLoggedModelResponses[keyof MlflowGetLoggedModelResponses];
+
+export type MlflowFinalizeLoggedModelData = {
+    body: MlflowFinalizeLoggedModel;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}';
+};
+
+export type MlflowFinalizeLoggedModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowFinalizeLoggedModelError = MlflowFinalizeLoggedModelErrors[keyof MlflowFinalizeLoggedModelErrors];
+
+export type MlflowFinalizeLoggedModelResponses = {
+    200: MlflowLoggedModelResponse;
+};
+
+export type MlflowFinalizeLoggedModelResponse = MlflowFinalizeLoggedModelResponses[keyof MlflowFinalizeLoggedModelResponses];
+
+export type MlflowListLoggedModelArtifactsData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: {
+        /**
+         * The folder; the root when absent
+         */
+        artifact_directory_path?: string;
+    };
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/directories';
+};
+
+export type MlflowListLoggedModelArtifactsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListLoggedModelArtifactsError = MlflowListLoggedModelArtifactsErrors[keyof MlflowListLoggedModelArtifactsErrors];
+
+export type MlflowListLoggedModelArtifactsResponses = {
+    200: MlflowListArtifactsResponse;
+};
+
+export type MlflowListLoggedModelArtifactsResponse = MlflowListLoggedModelArtifactsResponses[keyof MlflowListLoggedModelArtifactsResponses];
+
+export type MlflowGetLoggedModelArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query: {
+        /**
+         * The file
+         */
+        artifact_file_path: string;
+    };
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files';
+};
+
+export type MlflowGetLoggedModelArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetLoggedModelArtifactError = MlflowGetLoggedModelArtifactErrors[keyof MlflowGetLoggedModelArtifactErrors];
+
+export type MlflowGetLoggedModelArtifactResponses = {
+    200: FileContent;
+};
+
+export type MlflowGetLoggedModelArtifactResponse = MlflowGetLoggedModelArtifactResponses[keyof MlflowGetLoggedModelArtifactResponses];
+
+export type MlflowLogLoggedModelParamsData = {
+    body: MlflowLogLoggedModelParams;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/params';
+};
+
+export type MlflowLogLoggedModelParamsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogLoggedModelParamsError = MlflowLogLoggedModelParamsErrors[keyof MlflowLogLoggedModelParamsErrors];
+
+export type MlflowLogLoggedModelParamsResponses = {
+    200: Empty;
+};
+
+export type MlflowLogLoggedModelParamsResponse = MlflowLogLoggedModelParamsResponses[keyof MlflowLogLoggedModelParamsResponses];
+
+export type MlflowSetLoggedModelTagsData = {
+    body: MlflowSetLoggedModelTags;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/tags';
+};
+
+export type MlflowSetLoggedModelTagsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetLoggedModelTagsError = MlflowSetLoggedModelTagsErrors[keyof MlflowSetLoggedModelTagsErrors];
+
+export type MlflowSetLoggedModelTagsResponses = {
+    200: Empty;
+};
+
+export type MlflowSetLoggedModelTagsResponse = MlflowSetLoggedModelTagsResponses[keyof MlflowSetLoggedModelTagsResponses];
+
+export type MlflowDeleteLoggedModelTagData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+        /**
+         * The tag's key
+         */
+        tag_key: string;
+    };
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}';
+};
+
+export type MlflowDeleteLoggedModelTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteLoggedModelTagError = MlflowDeleteLoggedModelTagErrors[keyof MlflowDeleteLoggedModelTagErrors];
+
+export type MlflowDeleteLoggedModelTagResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteLoggedModelTagResponse = MlflowDeleteLoggedModelTagResponses[keyof MlflowDeleteLoggedModelTagResponses];
+
+export type MlflowGetMetricHistoryData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The run.
+         */
+        run_id: string;
+        /**
+         * The metric.
+         */
+        metric_key: string;
+        /**
+         * At most so many points; all when absent.
+         */
+        max_results?: number;
+        /**
+         * Where to continue.
+         */
+        page_token?: string;
+    };
+    url: '/ajax-api/2.0/mlflow/metrics/get-history';
+};
+
+export type MlflowGetMetricHistoryErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetMetricHistoryError = MlflowGetMetricHistoryErrors[keyof MlflowGetMetricHistoryErrors];
+
+export type MlflowGetMetricHistoryResponses = {
+    200: MlflowMetricHistory;
+};
+
+export type MlflowGetMetricHistoryResponse = MlflowGetMetricHistoryResponses[keyof MlflowGetMetricHistoryResponses];
+
+export type MlflowGetMetricHistoryBulkData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * At most 100 runs.
+         */
+        run_id: Array<string>;
+        /**
+         * The metric.
+         */
+        metric_key: string;
+        /**
+         * At most so many points in all, up to 25,000.
+         */
+        max_results?: number;
+    };
+    url: '/ajax-api/2.0/mlflow/metrics/get-history-bulk';
+};
+
+export type MlflowGetMetricHistoryBulkErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetMetricHistoryBulkError = MlflowGetMetricHistoryBulkErrors[keyof MlflowGetMetricHistoryBulkErrors];
+
+export type MlflowGetMetricHistoryBulkResponses = {
+    200: MlflowMetricHistories;
+};
+
+export type MlflowGetMetricHistoryBulkResponse = MlflowGetMetricHistoryBulkResponses[keyof MlflowGetMetricHistoryBulkResponses];
+
+export type MlflowGetMetricHistoryBulkIntervalData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * At most 100 runs.
+         */
+        run_ids: Array<string>;
+        /**
+         * The metric.
+         */
+        metric_key: string;
+        /**
+         * The first step.
+         */
+        start_step?: number;
+        /**
+         * The last step.
+         */
+        end_step?: number;
+        /**
+         * At most so many points of each run, up to 2,500.
+         */
+        max_results?: number;
+    };
+    url: '/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval';
+};
+
+export type MlflowGetMetricHistoryBulkIntervalErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetMetricHistoryBulkIntervalError = MlflowGetMetricHistoryBulkIntervalErrors[keyof MlflowGetMetricHistoryBulkIntervalErrors];
+
+export type MlflowGetMetricHistoryBulkIntervalResponses = {
+    200: MlflowMetricSample;
+};
+
+export type MlflowGetMetricHistoryBulkIntervalResponse = MlflowGetMetricHistoryBulkIntervalResponses[keyof MlflowGetMetricHistoryBulkIntervalResponses];
+
+export type MlflowCreateModelVersionData = {
+    body: MlflowCreateModelVersion;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/model-versions/create';
+};
+
+export type MlflowCreateModelVersionErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateModelVersionError = MlflowCreateModelVersionErrors[keyof MlflowCreateModelVersionErrors];
+
+export type MlflowCreateModelVersionResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowCreateModelVersionResponse = MlflowCreateModelVersionResponses[keyof MlflowCreateModelVersionResponses];
+
+export type MlflowDeleteModelVersionData = {
+    body: MlflowUpdateModelVersion;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/model-versions/delete';
+};
+
+export type MlflowDeleteModelVersionErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteModelVersionError = MlflowDeleteModelVersionErrors[keyof MlflowDeleteModelVersionErrors];
+
+export type MlflowDeleteModelVersionResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteModelVersionResponse = MlflowDeleteModelVersionResponses[keyof MlflowDeleteModelVersionResponses];
+
+export type MlflowDeleteModelVersionTagData = {
+    body: MlflowSetModelVersionTag;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/model-versions/delete-tag';
+};
+
+export type MlflowDeleteModelVersionTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteModelVersionTagError = MlflowDeleteModelVersionTagErrors[keyof MlflowDeleteModelVersionTagErrors];
+
+export type MlflowDeleteModelVersionTagResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteModelVersionTagResponse = MlflowDeleteModelVersionTagResponses[keyof MlflowDeleteModelVersionTagResponses];
+
+export type MlflowGetModelVersionData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    url: '/ajax-api/2.0/mlflow/model-versions/get';
+};
+
+export type MlflowGetModelVersionErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionError = MlflowGetModelVersionErrors[keyof MlflowGetModelVersionErrors];
+
+export type MlflowGetModelVersionResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowGetModelVersionResponse = MlflowGetModelVersionResponses[keyof MlflowGetModelVersionResponses];
+
+export type MlflowGetModelVersionDownloadUriData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    url: '/ajax-api/2.0/mlflow/model-versions/get-download-uri';
+};
+
+export type MlflowGetModelVersionDownloadUriErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionDownloadUriError = MlflowGetModelVersionDownloadUriErrors[keyof MlflowGetModelVersionDownloadUriErrors];
+
+export type MlflowGetModelVersionDownloadUriResponses = {
+    200: MlflowModelVersionDownloadUri;
+};
+
+export type MlflowGetModelVersionDownloadUriResponse = MlflowGetModelVersionDownloadUriResponses[keyof MlflowGetModelVersionDownloadUriResponses];
+
+export type MlflowSearchModelVersionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A filter in MLflow's grammar
+         */
+        filter?: string;
+        /**
+         * At most 200000
+         */
+        max_results?: number;
+        /**
+         * name, version_number, creation_timestamp or last_updated_timestamp
+         */
+        order_by?: Array<string>;
+        /**
+         * Where the page begins
+         */
+        page_token?: string;
+    };
+    url: '/ajax-api/2.0/mlflow/model-versions/search';
+};
+
+export type MlflowSearchModelVersionsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchModelVersionsError = MlflowSearchModelVersionsErrors[keyof MlflowSearchModelVersionsErrors];
+
+export type MlflowSearchModelVersionsResponses = {
+    200: MlflowSearchModelVersionsResponse;
+};
+
+export type MlflowSearchModelVersionsResponse2 = MlflowSearchModelVersionsResponses[keyof MlflowSearchModelVersionsResponses];
+
+export type MlflowSetModelVersionTagData = {
+    body: MlflowSetModelVersionTag;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/model-versions/set-tag';
+};
+
+export type MlflowSetModelVersionTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetModelVersionTagError = MlflowSetModelVersionTagErrors[keyof MlflowSetModelVersionTagErrors];
+
+export type MlflowSetModelVersionTagResponses = {
+    200: Empty;
+};
+
+export type MlflowSetModelVersionTagResponse = MlflowSetModelVersionTagResponses[keyof MlflowSetModelVersionTagResponses];
+
+export type MlflowTransitionModelVersionStageData = {
+    body: MlflowTransitionModelVersionStage;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/model-versions/transition-stage';
+};
+
+export type MlflowTransitionModelVersionStageErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowTransitionModelVersionStageError = MlflowTransitionModelVersionStageErrors[keyof MlflowTransitionModelVersionStageErrors];
+
+export type MlflowTransitionModelVersionStageResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowTransitionModelVersionStageResponse = MlflowTransitionModelVersionStageResponses[keyof MlflowTransitionModelVersionStageResponses];
+
+export type MlflowUpdateModelVersionData = {
+    body: MlflowUpdateModelVersion;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/model-versions/update';
+};
+
+export type MlflowUpdateModelVersionErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateModelVersionError = MlflowUpdateModelVersionErrors[keyof MlflowUpdateModelVersionErrors];
+
+export type MlflowUpdateModelVersionResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowUpdateModelVersionResponse = MlflowUpdateModelVersionResponses[keyof MlflowUpdateModelVersionResponses];
+
+export type MlflowDeleteRegisteredModelAliasData = {
+    body: MlflowSetRegisteredModelAlias;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/alias';
+};
+
+export type MlflowDeleteRegisteredModelAliasErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRegisteredModelAliasError = MlflowDeleteRegisteredModelAliasErrors[keyof MlflowDeleteRegisteredModelAliasErrors];
+
+export type MlflowDeleteRegisteredModelAliasResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRegisteredModelAliasResponse = MlflowDeleteRegisteredModelAliasResponses[keyof MlflowDeleteRegisteredModelAliasResponses];
+
+export type MlflowGetModelVersionByAliasData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The alias
+         */
+        alias: string;
+    };
+    url: '/ajax-api/2.0/mlflow/registered-models/alias';
+};
+
+export type MlflowGetModelVersionByAliasErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionByAliasError = MlflowGetModelVersionByAliasErrors[keyof MlflowGetModelVersionByAliasErrors];
+
+export type MlflowGetModelVersionByAliasResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowGetModelVersionByAliasResponse = MlflowGetModelVersionByAliasResponses[keyof MlflowGetModelVersionByAliasResponses];
+
+export type MlflowSetRegisteredModelAliasData = {
+    body: MlflowSetRegisteredModelAlias;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/alias';
+};
+
+export type MlflowSetRegisteredModelAliasErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetRegisteredModelAliasError = MlflowSetRegisteredModelAliasErrors[keyof MlflowSetRegisteredModelAliasErrors];
+
+export type MlflowSetRegisteredModelAliasResponses = {
+    200: Empty;
+};
+
+export type MlflowSetRegisteredModelAliasResponse = MlflowSetRegisteredModelAliasResponses[keyof MlflowSetRegisteredModelAliasResponses];
+
+export type MlflowCreateRegisteredModelData = {
+    body: MlflowCreateRegisteredModel;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/create';
+};
+
+export type MlflowCreateRegisteredModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateRegisteredModelError = MlflowCreateRegisteredModelErrors[keyof MlflowCreateRegisteredModelErrors];
+
+export type MlflowCreateRegisteredModelResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowCreateRegisteredModelResponse = MlflowCreateRegisteredModelResponses[keyof MlflowCreateRegisteredModelResponses];
+
+export type MlflowDeleteRegisteredModelData = {
+    body: MlflowRegisteredModelName;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/delete';
+};
+
+export type MlflowDeleteRegisteredModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRegisteredModelError = MlflowDeleteRegisteredModelErrors[keyof MlflowDeleteRegisteredModelErrors];
+
+export type MlflowDeleteRegisteredModelResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRegisteredModelResponse = MlflowDeleteRegisteredModelResponses[keyof MlflowDeleteRegisteredModelResponses];
+
+export type MlflowDeleteRegisteredModelTagData = {
+    body: MlflowSetRegisteredModelTag;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/delete-tag';
+};
+
+export type MlflowDeleteRegisteredModelTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRegisteredModelTagError = MlflowDeleteRegisteredModelTagErrors[keyof MlflowDeleteRegisteredModelTagErrors];
+
+export type MlflowDeleteRegisteredModelTagResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRegisteredModelTagResponse = MlflowDeleteRegisteredModelTagResponses[keyof MlflowDeleteRegisteredModelTagResponses];
+
+export type MlflowGetRegisteredModelData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+    };
+    url: '/ajax-api/2.0/mlflow/registered-models/get';
+};
+
+export type MlflowGetRegisteredModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetRegisteredModelError = MlflowGetRegisteredModelErrors[keyof MlflowGetRegisteredModelErrors];
+
+export type MlflowGetRegisteredModelResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowGetRegisteredModelResponse = MlflowGetRegisteredModelResponses[keyof MlflowGetRegisteredModelResponses];
+
+export type MlflowGetLatestVersionsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The stages; all when absent
+         */
+        stages?: Array<string>;
+    };
+    url: '/ajax-api/2.0/mlflow/registered-models/get-latest-versions';
+};
+
+export type MlflowGetLatestVersionsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetLatestVersionsError = MlflowGetLatestVersionsErrors[keyof MlflowGetLatestVersionsErrors];
+
+export type MlflowGetLatestVersionsResponses = {
+    200: MlflowSearchModelVersionsResponse;
+};
+
+export type MlflowGetLatestVersionsResponse = MlflowGetLatestVersionsResponses[keyof MlflowGetLatestVersionsResponses];
+
+export type MlflowPostLatestVersionsData = {
+    body: MlflowGetLatestVersions;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/get-latest-versions';
+};
+
+export type MlflowPostLatestVersionsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowPostLatestVersionsError = MlflowPostLatestVersionsErrors[keyof MlflowPostLatestVersionsErrors];
+
+export type MlflowPostLatestVersionsResponses = {
+    200: MlflowSearchModelVersionsResponse;
+};
+
+export type MlflowPostLatestVersionsResponse = MlflowPostLatestVersionsResponses[keyof MlflowPostLatestVersionsResponses];
+
+export type MlflowRenameRegisteredModelData = {
+    body: MlflowRenameRegisteredModel;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/rename';
+};
+
+export type MlflowRenameRegisteredModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowRenameRegisteredModelError = MlflowRenameRegisteredModelErrors[keyof MlflowRenameRegisteredModelErrors];
+
+export type MlflowRenameRegisteredModelResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowRenameRegisteredModelResponse = MlflowRenameRegisteredModelResponses[keyof MlflowRenameRegisteredModelResponses];
+
+export type MlflowSearchRegisteredModelsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A filter in MLflow's grammar
+         */
+        filter?: string;
+        /**
+         * At most 1000, 100 when absent
+         */
+        max_results?: number;
+        /**
+         * name, timestamp or last_updated_timestamp
+         */
+        order_by?: Array<string>;
+        /**
+         * Where the page begins
+         */
+        page_token?: string;
+    };
+    url: '/ajax-api/2.0/mlflow/registered-models/search';
+};
+
+export type MlflowSearchRegisteredModelsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchRegisteredModelsError = MlflowSearchRegisteredModelsErrors[keyof MlflowSearchRegisteredModelsErrors];
+
+export type MlflowSearchRegisteredModelsResponses = {
+    200: MlflowSearchRegisteredModelsResponse;
+};
+
+export type MlflowSearchRegisteredModelsResponse2 = MlflowSearchRegisteredModelsResponses[keyof MlflowSearchRegisteredModelsResponses];
+
+export type MlflowSetRegisteredModelTagData = {
+    body: MlflowSetRegisteredModelTag;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/set-tag';
+};
+
+export type MlflowSetRegisteredModelTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetRegisteredModelTagError = MlflowSetRegisteredModelTagErrors[keyof MlflowSetRegisteredModelTagErrors];
+
+export type MlflowSetRegisteredModelTagResponses = {
+    200: Empty;
+};
+
+export type MlflowSetRegisteredModelTagResponse = MlflowSetRegisteredModelTagResponses[keyof MlflowSetRegisteredModelTagResponses];
+
+export type MlflowUpdateRegisteredModelData = {
+    body: MlflowUpdateRegisteredModel;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/registered-models/update';
+};
+
+export type MlflowUpdateRegisteredModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateRegisteredModelError = MlflowUpdateRegisteredModelErrors[keyof MlflowUpdateRegisteredModelErrors];
+
+export type MlflowUpdateRegisteredModelResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowUpdateRegisteredModelResponse = MlflowUpdateRegisteredModelResponses[keyof MlflowUpdateRegisteredModelResponses];
+
+export type MlflowCreateRunData = {
+    body: MlflowCreateRun;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/create';
+};
+
+export type MlflowCreateRunErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateRunError = MlflowCreateRunErrors[keyof MlflowCreateRunErrors];
+
+export type MlflowCreateRunResponses = {
+    200: MlflowRunResponse;
+};
+
+export type MlflowCreateRunResponse = MlflowCreateRunResponses[keyof MlflowCreateRunResponses];
+
+export type MlflowDeleteRunData = {
+    body: MlflowRunRef;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/delete';
+};
+
+export type MlflowDeleteRunErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRunError = MlflowDeleteRunErrors[keyof MlflowDeleteRunErrors];
+
+export type MlflowDeleteRunResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRunResponse = MlflowDeleteRunResponses[keyof MlflowDeleteRunResponses];
+
+export type MlflowDeleteTagData = {
+    body: MlflowRunPair;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/delete-tag';
+};
+
+export type MlflowDeleteTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteTagError = MlflowDeleteTagErrors[keyof MlflowDeleteTagErrors];
+
+export type MlflowDeleteTagResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteTagResponse = MlflowDeleteTagResponses[keyof MlflowDeleteTagResponses];
+
+export type MlflowGetRunData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Its id.
+         */
+        run_id: string;
+    };
+    url: '/ajax-api/2.0/mlflow/runs/get';
+};
+
+export type MlflowGetRunErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetRunError = MlflowGetRunErrors[keyof MlflowGetRunErrors];
+
+export type MlflowGetRunResponses = {
+    200: MlflowRunResponse;
+};
+
+export type MlflowGetRunResponse = MlflowGetRunResponses[keyof MlflowGetRunResponses];
+
+export type MlflowLogBatchData = {
+    body: MlflowLogBatch;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/log-batch';
+};
+
+export type MlflowLogBatchErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogBatchError = MlflowLogBatchErrors[keyof MlflowLogBatchErrors];
+
+export type MlflowLogBatchResponses = {
+    200: Empty;
+};
+
+export type MlflowLogBatchResponse = MlflowLogBatchResponses[keyof MlflowLogBatchResponses];
+
+export type MlflowLogInputsData = {
+    body: MlflowLogInputs;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/log-inputs';
+};
+
+export type MlflowLogInputsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogInputsError = MlflowLogInputsErrors[keyof MlflowLogInputsErrors];
+
+export type MlflowLogInputsResponses = {
+    200: Empty;
+};
+
+export type MlflowLogInputsResponse = MlflowLogInputsResponses[keyof MlflowLogInputsResponses];
+
+export type MlflowLogMetricData = {
+    body: MlflowLogMetric;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/log-metric';
+};
+
+export type MlflowLogMetricErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogMetricError = MlflowLogMetricErrors[keyof MlflowLogMetricErrors];
+
+export type MlflowLogMetricResponses = {
+    200: Empty;
+};
+
+export type MlflowLogMetricResponse = MlflowLogMetricResponses[keyof MlflowLogMetricResponses];
+
+export type MlflowLogModelData = {
+    body: MlflowLogModel;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/log-model';
+};
+
+export type MlflowLogModelErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogModelError = MlflowLogModelErrors[keyof MlflowLogModelErrors];
+
+export type MlflowLogModelResponses = {
+    200: Empty;
+};
+
+export type MlflowLogModelResponse = MlflowLogModelResponses[keyof MlflowLogModelResponses];
+
+export type MlflowLogParamData = {
+    body: MlflowRunPair;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/log-parameter';
+};
+
+export type MlflowLogParamErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogParamError = MlflowLogParamErrors[keyof MlflowLogParamErrors];
+
+export type MlflowLogParamResponses = {
+    200: Empty;
+};
+
+export type MlflowLogParamResponse = MlflowLogParamResponses[keyof MlflowLogParamResponses];
+
+export type MlflowLogOutputsData = {
+    body: MlflowLogOutputs;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/outputs';
+};
+
+export type MlflowLogOutputsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogOutputsError = MlflowLogOutputsErrors[keyof MlflowLogOutputsErrors];
+
+export type MlflowLogOutputsResponses = {
+    200: Empty;
+};
+
+export type MlflowLogOutputsResponse = MlflowLogOutputsResponses[keyof MlflowLogOutputsResponses];
+
+export type MlflowRestoreRunData = {
+    body: MlflowRunRef;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/restore';
+};
+
+export type MlflowRestoreRunErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowRestoreRunError = MlflowRestoreRunErrors[keyof MlflowRestoreRunErrors];
+
+export type MlflowRestoreRunResponses = {
+    200: Empty;
+};
+
+export type MlflowRestoreRunResponse = MlflowRestoreRunResponses[keyof MlflowRestoreRunResponses];
+
+export type MlflowSearchRunsData = {
+    body: MlflowSearchRuns;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/search';
+};
+
+export type MlflowSearchRunsErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchRunsError = MlflowSearchRunsErrors[keyof MlflowSearchRunsErrors];
+
+export type MlflowSearchRunsResponses = {
+    200: MlflowSearchRunsResponse;
+};
+
+export type MlflowSearchRunsResponse2 = MlflowSearchRunsResponses[keyof MlflowSearchRunsResponses];
+
+export type MlflowSetTagData = {
+    body: MlflowRunPair;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/set-tag';
+};
+
+export type MlflowSetTagErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetTagError = MlflowSetTagErrors[keyof MlflowSetTagErrors];
+
+export type MlflowSetTagResponses = {
+    200: Empty;
+};
+
+export type MlflowSetTagResponse = MlflowSetTagResponses[keyof MlflowSetTagResponses];
+
+export type MlflowUpdateRunData = {
+    body: MlflowUpdateRun;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/2.0/mlflow/runs/update';
+};
+
+export type MlflowUpdateRunErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateRunError = MlflowUpdateRunErrors[keyof MlflowUpdateRunErrors];
+
+export type MlflowUpdateRunResponses = {
+    200: MlflowUpdateRunResponse;
+};
+
+export type MlflowUpdateRunResponse2 = MlflowUpdateRunResponses[keyof MlflowUpdateRunResponses];
+
+export type MlflowUploadArtifactData = {
+    body: FileContent;
+    path?: never;
+    query: {
+        /**
+         * The run
+         */
+        run_uuid: string;
+        /**
+         * The file
+         */
+        path: string;
+    };
+    url: '/ajax-api/2.0/mlflow/upload-artifact';
+};
+
+export type MlflowUploadArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUploadArtifactError = MlflowUploadArtifactErrors[keyof MlflowUploadArtifactErrors];
+
+export type MlflowUploadArtifactResponses = {
+    200: Empty;
+};
+
+export type MlflowUploadArtifactResponse = MlflowUploadArtifactResponses[keyof MlflowUploadArtifactResponses];
+
+export type MlflowGetServerInfoData = {
     body?: never;
     path?: never;
     query?: never;
-    url: '/api/v1/setup';
+    url: '/ajax-api/3.0/mlflow/server-info';
 };
 
-export type GetSetupErrors = {
+export type MlflowGetServerInfoErrors = {
     /**
-     * The request could not be parsed
+     * An error as MLflow's server writes it.
      */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
 };
 
-export type GetSetupError = GetSetupErrors[keyof GetSetupErrors];
+export type MlflowGetServerInfoError = MlflowGetServerInfoErrors[keyof MlflowGetServerInfoErrors];
 
-export type GetSetupResponses = {
-    200: SetupState;
+export type MlflowGetServerInfoResponses = {
+    200: MlflowServerInfo;
 };
 
-export type GetSetupResponse = GetSetupResponses[keyof GetSetupResponses];
+export type MlflowGetServerInfoResponse = MlflowGetServerInfoResponses[keyof MlflowGetServerInfoResponses];
 
-export type SetupData = {
-    body: SetUp;
+export type MlflowListWorkspacesData = {
+    body?: never;
     path?: never;
     query?: never;
-    url: '/api/v1/setup';
+    url: '/ajax-api/3.0/mlflow/workspaces';
 };
 
-export type SetupErrors = {
+export type MlflowListWorkspacesErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListWorkspacesError = MlflowListWorkspacesErrors[keyof MlflowListWorkspacesErrors];
+
+export type MlflowListWorkspacesResponses = {
+    200: MlflowWorkspaces;
+};
+
+export type MlflowListWorkspacesResponse = MlflowListWorkspacesResponses[keyof MlflowListWorkspacesResponses];
+
+export type MlflowCreateWorkspaceData = {
+    body: MlflowWorkspaceDraft;
+    path?: never;
+    query?: never;
+    url: '/ajax-api/3.0/mlflow/workspaces';
+};
+
+export type MlflowCreateWorkspaceErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateWorkspaceError = MlflowCreateWorkspaceErrors[keyof MlflowCreateWorkspaceErrors];
+
+export type MlflowCreateWorkspaceResponses = {
+    201: MlflowWorkspaceReply;
+};
+
+export type MlflowCreateWorkspaceResponse = MlflowCreateWorkspaceResponses[keyof MlflowCreateWorkspaceResponses];
+
+export type MlflowDeleteWorkspaceData = {
+    body?: never;
+    path: {
+        /**
+         * Its name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/ajax-api/3.0/mlflow/workspaces/{name}';
+};
+
+export type MlflowDeleteWorkspaceErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteWorkspaceError = MlflowDeleteWorkspaceErrors[keyof MlflowDeleteWorkspaceErrors];
+
+export type MlflowDeleteWorkspaceResponses = {
+    204: void;
+};
+
+export type MlflowDeleteWorkspaceResponse = MlflowDeleteWorkspaceResponses[keyof MlflowDeleteWorkspaceResponses];
+
+export type MlflowGetWorkspaceData = {
+    body?: never;
+    path: {
+        /**
+         * Its name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/ajax-api/3.0/mlflow/workspaces/{name}';
+};
+
+export type MlflowGetWorkspaceErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetWorkspaceError = MlflowGetWorkspaceErrors[keyof MlflowGetWorkspaceErrors];
+
+export type MlflowGetWorkspaceResponses = {
+    200: MlflowWorkspaceReply;
+};
+
+export type MlflowGetWorkspaceResponse = MlflowGetWorkspaceResponses[keyof MlflowGetWorkspaceResponses];
+
+export type MlflowUpdateWorkspaceData = {
+    body: MlflowWorkspaceDraft;
+    path: {
+        /**
+         * Its name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/ajax-api/3.0/mlflow/workspaces/{name}';
+};
+
+export type MlflowUpdateWorkspaceErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateWorkspaceError = MlflowUpdateWorkspaceErrors[keyof MlflowUpdateWorkspaceErrors];
+
+export type MlflowUpdateWorkspaceResponses = {
+    200: MlflowWorkspaceReply;
+};
+
+export type MlflowUpdateWorkspaceResponse = MlflowUpdateWorkspaceResponses[keyof MlflowUpdateWorkspaceResponses];
+
+export type MlflowProxyListArtifactsClientData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The folder; the root when absent
+         */
+        path?: string;
+    };
+    url: '/api/2.0/mlflow-artifacts/artifacts';
+};
+
+export type MlflowProxyListArtifactsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyListArtifactsClientError = MlflowProxyListArtifactsClientErrors[keyof MlflowProxyListArtifactsClientErrors];
+
+export type MlflowProxyListArtifactsClientResponses = {
+    200: MlflowArtifactsListing;
+};
+
+export type MlflowProxyListArtifactsClientResponse = MlflowProxyListArtifactsClientResponses[keyof MlflowProxyListArtifactsClientResponses];
+
+export type MlflowProxyDeleteArtifactClientData = {
+    body?: never;
+    path: {
+        /**
+         * The file or folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+};
+
+export type MlflowProxyDeleteArtifactClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyDeleteArtifactClientError = MlflowProxyDeleteArtifactClientErrors[keyof MlflowProxyDeleteArtifactClientErrors];
+
+export type MlflowProxyDeleteArtifactClientResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyDeleteArtifactClientResponse = MlflowProxyDeleteArtifactClientResponses[keyof MlflowProxyDeleteArtifactClientResponses];
+
+export type MlflowProxyDownloadArtifactClientData = {
+    body?: never;
+    path: {
+        /**
+         * The file
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+};
+
+export type MlflowProxyDownloadArtifactClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyDownloadArtifactClientError = MlflowProxyDownloadArtifactClientErrors[keyof MlflowProxyDownloadArtifactClientErrors];
+
+export type MlflowProxyDownloadArtifactClientResponses = {
+    200: FileContent;
+};
+
+export type MlflowProxyDownloadArtifactClientResponse = MlflowProxyDownloadArtifactClientResponses[keyof MlflowProxyDownloadArtifactClientResponses];
+
+export type MlflowProxyUploadArtifactClientData = {
+    body: FileContent;
+    path: {
+        /**
+         * The file
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+};
+
+export type MlflowProxyUploadArtifactClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyUploadArtifactClientError = MlflowProxyUploadArtifactClientErrors[keyof MlflowProxyUploadArtifactClientErrors];
+
+export type MlflowProxyUploadArtifactClientResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyUploadArtifactClientResponse = MlflowProxyUploadArtifactClientResponses[keyof MlflowProxyUploadArtifactClientResponses];
+
+export type MlflowProxyAbortMultipartUploadClientData = {
+    body: MlflowFinishMultipartUpload;
+    path: {
+        /**
+         * The folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
+};
+
+export type MlflowProxyAbortMultipartUploadClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyAbortMultipartUploadClientError = MlflowProxyAbortMultipartUploadClientErrors[keyof MlflowProxyAbortMultipartUploadClientErrors];
+
+export type MlflowProxyAbortMultipartUploadClientResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyAbortMultipartUploadClientResponse = MlflowProxyAbortMultipartUploadClientResponses[keyof MlflowProxyAbortMultipartUploadClientResponses];
+
+export type MlflowProxyCompleteMultipartUploadClientData = {
+    body: MlflowFinishMultipartUpload;
+    path: {
+        /**
+         * The folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
+};
+
+export type MlflowProxyCompleteMultipartUploadClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyCompleteMultipartUploadClientError = MlflowProxyCompleteMultipartUploadClientErrors[keyof MlflowProxyCompleteMultipartUploadClientErrors];
+
+export type MlflowProxyCompleteMultipartUploadClientResponses = {
+    200: Empty;
+};
+
+export type MlflowProxyCompleteMultipartUploadClientResponse = MlflowProxyCompleteMultipartUploadClientResponses[keyof MlflowProxyCompleteMultipartUploadClientResponses];
+
+export type MlflowProxyCreateMultipartUploadClientData = {
+    body: MlflowCreateMultipartUpload;
+    path: {
+        /**
+         * The folder
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
+};
+
+export type MlflowProxyCreateMultipartUploadClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyCreateMultipartUploadClientError = MlflowProxyCreateMultipartUploadClientErrors[keyof MlflowProxyCreateMultipartUploadClientErrors];
+
+export type MlflowProxyCreateMultipartUploadClientResponses = {
+    200: MlflowMultipartUpload;
+};
+
+export type MlflowProxyCreateMultipartUploadClientResponse = MlflowProxyCreateMultipartUploadClientResponses[keyof MlflowProxyCreateMultipartUploadClientResponses];
+
+export type MlflowProxyPresignedDownloadClientData = {
+    body?: never;
+    path: {
+        /**
+         * The file
+         */
+        artifact_path: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
+};
+
+export type MlflowProxyPresignedDownloadClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowProxyPresignedDownloadClientError = MlflowProxyPresignedDownloadClientErrors[keyof MlflowProxyPresignedDownloadClientErrors];
+
+export type MlflowProxyPresignedDownloadClientResponses = {
+    200: MlflowPresignedDownload;
+};
+
+export type MlflowProxyPresignedDownloadClientResponse = MlflowProxyPresignedDownloadClientResponses[keyof MlflowProxyPresignedDownloadClientResponses];
+
+export type MlflowListArtifactsClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The run
+         */
+        run_id: string;
+        /**
+         * The folder; the root when absent
+         */
+        path?: string;
+    };
+    url: '/api/2.0/mlflow/artifacts/list';
+};
+
+export type MlflowListArtifactsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListArtifactsClientError = MlflowListArtifactsClientErrors[keyof MlflowListArtifactsClientErrors];
+
+export type MlflowListArtifactsClientResponses = {
+    200: MlflowListArtifactsResponse;
+};
+
+export type MlflowListArtifactsClientResponse = MlflowListArtifactsClientResponses[keyof MlflowListArtifactsClientResponses];
+
+export type MlflowCreatePresignedDownloadUrlClientData = {
+    body: MlflowPresignedUrlRequest;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/artifacts/presigned-download-url';
+};
+
+export type MlflowCreatePresignedDownloadUrlClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreatePresignedDownloadUrlClientError = MlflowCreatePresignedDownloadUrlClientErrors[keyof MlflowCreatePresignedDownloadUrlClientErrors];
+
+export type MlflowCreatePresignedDownloadUrlClientResponses = {
+    200: Empty;
+};
+
+export type MlflowCreatePresignedDownloadUrlClientResponse = MlflowCreatePresignedDownloadUrlClientResponses[keyof MlflowCreatePresignedDownloadUrlClientResponses];
+
+export type MlflowCreatePresignedUploadUrlClientData = {
+    body: MlflowPresignedUrlRequest;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/artifacts/presigned-upload-url';
+};
+
+export type MlflowCreatePresignedUploadUrlClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreatePresignedUploadUrlClientError = MlflowCreatePresignedUploadUrlClientErrors[keyof MlflowCreatePresignedUploadUrlClientErrors];
+
+export type MlflowCreatePresignedUploadUrlClientResponses = {
+    200: Empty;
+};
+
+export type MlflowCreatePresignedUploadUrlClientResponse = MlflowCreatePresignedUploadUrlClientResponses[keyof MlflowCreatePresignedUploadUrlClientResponses];
+
+export type MlflowCreateExperimentClientData = {
+    body: MlflowCreateExperiment;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/create';
+};
+
+export type MlflowCreateExperimentClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateExperimentClientError = MlflowCreateExperimentClientErrors[keyof MlflowCreateExperimentClientErrors];
+
+export type MlflowCreateExperimentClientResponses = {
+    200: MlflowExperimentCreated;
+};
+
+export type MlflowCreateExperimentClientResponse = MlflowCreateExperimentClientResponses[keyof MlflowCreateExperimentClientResponses];
+
+export type MlflowDeleteExperimentClientData = {
+    body: MlflowExperimentRef;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/delete';
+};
+
+export type MlflowDeleteExperimentClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteExperimentClientError = MlflowDeleteExperimentClientErrors[keyof MlflowDeleteExperimentClientErrors];
+
+export type MlflowDeleteExperimentClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteExperimentClientResponse = MlflowDeleteExperimentClientResponses[keyof MlflowDeleteExperimentClientResponses];
+
+export type MlflowDeleteExperimentTagClientData = {
+    body: MlflowDeleteExperimentTag;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/delete-experiment-tag';
+};
+
+export type MlflowDeleteExperimentTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteExperimentTagClientError = MlflowDeleteExperimentTagClientErrors[keyof MlflowDeleteExperimentTagClientErrors];
+
+export type MlflowDeleteExperimentTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteExperimentTagClientResponse = MlflowDeleteExperimentTagClientResponses[keyof MlflowDeleteExperimentTagClientResponses];
+
+export type MlflowGetExperimentClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Its id.
+         */
+        experiment_id: string;
+    };
+    url: '/api/2.0/mlflow/experiments/get';
+};
+
+export type MlflowGetExperimentClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetExperimentClientError = MlflowGetExperimentClientErrors[keyof MlflowGetExperimentClientErrors];
+
+export type MlflowGetExperimentClientResponses = {
+    200: MlflowExperimentReply;
+};
+
+export type MlflowGetExperimentClientResponse = MlflowGetExperimentClientResponses[keyof MlflowGetExperimentClientResponses];
+
+export type MlflowGetExperimentByNameClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Its name.
+         */
+        experiment_name: string;
+    };
+    url: '/api/2.0/mlflow/experiments/get-by-name';
+};
+
+export type MlflowGetExperimentByNameClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetExperimentByNameClientError = MlflowGetExperimentByNameClientErrors[keyof MlflowGetExperimentByNameClientErrors];
+
+export type MlflowGetExperimentByNameClientResponses = {
+    200: MlflowExperimentReply;
+};
+
+export type MlflowGetExperimentByNameClientResponse = MlflowGetExperimentByNameClientResponses[keyof MlflowGetExperimentByNameClientResponses];
+
+export type MlflowRestoreExperimentClientData = {
+    body: MlflowExperimentRef;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/restore';
+};
+
+export type MlflowRestoreExperimentClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowRestoreExperimentClientError = MlflowRestoreExperimentClientErrors[keyof MlflowRestoreExperimentClientErrors];
+
+export type MlflowRestoreExperimentClientResponses = {
+    200: Empty;
+};
+
+export type MlflowRestoreExperimentClientResponse = MlflowRestoreExperimentClientResponses[keyof MlflowRestoreExperimentClientResponses];
+
+export type MlflowListExperimentsClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * At most so many, up to 50,000.
+         */
+        max_results: number;
+        /**
+         * Where to continue.
+         */
+        page_token?: string;
+        /**
+         * A filter, such as `name LIKE 'a%' AND tags.team = 'b'`.
+         */
+        filter?: string;
+        /**
+         * The order, such as `name ASC`.
+         */
+        order_by?: Array<string>;
+        /**
+         * `ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
+         */
+        view_type?: string;
+    };
+    url: '/api/2.0/mlflow/experiments/search';
+};
+
+export type MlflowListExperimentsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListExperimentsClientError = MlflowListExperimentsClientErrors[keyof MlflowListExperimentsClientErrors];
+
+export type MlflowListExperimentsClientResponses = {
+    200: MlflowExperimentPage;
+};
+
+export type MlflowListExperimentsClientResponse = MlflowListExperimentsClientResponses[keyof MlflowListExperimentsClientResponses];
+
+export type MlflowSearchExperimentsClientData = {
+    body: MlflowSearchExperiments;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/search';
+};
+
+export type MlflowSearchExperimentsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchExperimentsClientError = MlflowSearchExperimentsClientErrors[keyof MlflowSearchExperimentsClientErrors];
+
+export type MlflowSearchExperimentsClientResponses = {
+    200: MlflowExperimentPage;
+};
+
+export type MlflowSearchExperimentsClientResponse = MlflowSearchExperimentsClientResponses[keyof MlflowSearchExperimentsClientResponses];
+
+export type MlflowSearchDatasetsClientData = {
+    body: MlflowSearchDatasets;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/search-datasets';
+};
+
+export type MlflowSearchDatasetsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchDatasetsClientError = MlflowSearchDatasetsClientErrors[keyof MlflowSearchDatasetsClientErrors];
+
+export type MlflowSearchDatasetsClientResponses = {
+    200: MlflowDatasetSummaries;
+};
+
+export type MlflowSearchDatasetsClientResponse = MlflowSearchDatasetsClientResponses[keyof MlflowSearchDatasetsClientResponses];
+
+export type MlflowSetExperimentTagClientData = {
+    body: MlflowSetExperimentTag;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/set-experiment-tag';
+};
+
+export type MlflowSetExperimentTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetExperimentTagClientError = MlflowSetExperimentTagClientErrors[keyof MlflowSetExperimentTagClientErrors];
+
+export type MlflowSetExperimentTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowSetExperimentTagClientResponse = MlflowSetExperimentTagClientResponses[keyof MlflowSetExperimentTagClientResponses];
+
+export type MlflowUpdateExperimentClientData = {
+    body: MlflowUpdateExperiment;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/experiments/update';
+};
+
+export type MlflowUpdateExperimentClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateExperimentClientError = MlflowUpdateExperimentClientErrors[keyof MlflowUpdateExperimentClientErrors];
+
+export type MlflowUpdateExperimentClientResponses = {
+    200: Empty;
+};
+
+export type MlflowUpdateExperimentClientResponse = MlflowUpdateExperimentClientResponses[keyof MlflowUpdateExperimentClientResponses];
+
+export type MlflowCreateLoggedModelClientData = {
+    body: MlflowCreateLoggedModel;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models';
+};
+
+export type MlflowCreateLoggedModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateLoggedModelClientError = MlflowCreateLoggedModelClientErrors[keyof MlflowCreateLoggedModelClientErrors];
+
+export type MlflowCreateLoggedModelClientResponses = {
+    200: MlflowLoggedModelResponse;
+};
+
+export type MlflowCreateLoggedModelClientResponse = MlflowCreateLoggedModelClientResponses[keyof MlflowCreateLoggedModelClientResponses];
+
+export type MlflowSearchLoggedModelsClientData = {
+    body: MlflowSearchLoggedModels;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models/search';
+};
+
+export type MlflowSearchLoggedModelsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchLoggedModelsClientError = MlflowSearchLoggedModelsClientErrors[keyof MlflowSearchLoggedModelsClientErrors];
+
+export type MlflowSearchLoggedModelsClientResponses = {
+    200: MlflowSearchLoggedModelsResponse;
+};
+
+export type MlflowSearchLoggedModelsClientResponse = MlflowSearchLoggedModelsClientResponses[keyof MlflowSearchLoggedModelsClientResponses];
+
+export type MlflowDeleteLoggedModelClientData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models/{model_id}';
+};
+
+export type MlflowDeleteLoggedModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteLoggedModelClientError = MlflowDeleteLoggedModelClientErrors[keyof MlflowDeleteLoggedModelClientErrors];
+
+export type MlflowDeleteLoggedModelClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteLoggedModelClientResponse = MlflowDeleteLoggedModelClientResponses[keyof MlflowDeleteLoggedModelClientResponses];
+
+export type MlflowGetLoggedModelClientData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: {
+        /**
+         * Whether a deleted one is found too
+         */
+        allow_deleted?: boolean;
+    };
+    url: '/api/2.0/mlflow/logged-models/{model_id}';
+};
+
+export type MlflowGetLoggedModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetLoggedModelClientError = MlflowGetLoggedModelClientErrors[keyof MlflowGetLoggedModelClientErrors];
+
+export type MlflowGetLoggedModelClientResponses = {
+    200: MlflowLoggedModelResponse;
+};
+
+export type MlflowGetLoggedModelClientResponse = MlflowGetLoggedModelClientResponses[keyof MlflowGetLoggedModelClientResponses];
+
+export type MlflowFinalizeLoggedModelClientData = {
+    body: MlflowFinalizeLoggedModel;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models/{model_id}';
+};
+
+export type MlflowFinalizeLoggedModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowFinalizeLoggedModelClientError = MlflowFinalizeLoggedModelClientErrors[keyof MlflowFinalizeLoggedModelClientErrors];
+
+export type MlflowFinalizeLoggedModelClientResponses = {
+    200: MlflowLoggedModelResponse;
+};
+
+export type MlflowFinalizeLoggedModelClientResponse = MlflowFinalizeLoggedModelClientResponses[keyof MlflowFinalizeLoggedModelClientResponses];
+
+export type MlflowListLoggedModelArtifactsClientData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: {
+        /**
+         * The folder; the root when absent
+         */
+        artifact_directory_path?: string;
+    };
+    url: '/api/2.0/mlflow/logged-models/{model_id}/artifacts/directories';
+};
+
+export type MlflowListLoggedModelArtifactsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListLoggedModelArtifactsClientError = MlflowListLoggedModelArtifactsClientErrors[keyof MlflowListLoggedModelArtifactsClientErrors];
+
+export type MlflowListLoggedModelArtifactsClientResponses = {
+    200: MlflowListArtifactsResponse;
+};
+
+export type MlflowListLoggedModelArtifactsClientResponse = MlflowListLoggedModelArtifactsClientResponses[keyof MlflowListLoggedModelArtifactsClientResponses];
+
+export type MlflowGetLoggedModelArtifactClientData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query: {
+        /**
+         * The file
+         */
+        artifact_file_path: string;
+    };
+    url: '/api/2.0/mlflow/logged-models/{model_id}/artifacts/files';
+};
+
+export type MlflowGetLoggedModelArtifactClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetLoggedModelArtifactClientError = MlflowGetLoggedModelArtifactClientErrors[keyof MlflowGetLoggedModelArtifactClientErrors];
+
+export type MlflowGetLoggedModelArtifactClientResponses = {
+    200: FileContent;
+};
+
+export type MlflowGetLoggedModelArtifactClientResponse = MlflowGetLoggedModelArtifactClientResponses[keyof MlflowGetLoggedModelArtifactClientResponses];
+
+export type MlflowLogLoggedModelParamsClientData = {
+    body: MlflowLogLoggedModelParams;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models/{model_id}/params';
+};
+
+export type MlflowLogLoggedModelParamsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogLoggedModelParamsClientError = MlflowLogLoggedModelParamsClientErrors[keyof MlflowLogLoggedModelParamsClientErrors];
+
+export type MlflowLogLoggedModelParamsClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogLoggedModelParamsClientResponse = MlflowLogLoggedModelParamsClientResponses[keyof MlflowLogLoggedModelParamsClientResponses];
+
+export type MlflowSetLoggedModelTagsClientData = {
+    body: MlflowSetLoggedModelTags;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models/{model_id}/tags';
+};
+
+export type MlflowSetLoggedModelTagsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetLoggedModelTagsClientError = MlflowSetLoggedModelTagsClientErrors[keyof MlflowSetLoggedModelTagsClientErrors];
+
+export type MlflowSetLoggedModelTagsClientResponses = {
+    200: Empty;
+};
+
+export type MlflowSetLoggedModelTagsClientResponse = MlflowSetLoggedModelTagsClientResponses[keyof MlflowSetLoggedModelTagsClientResponses];
+
+export type MlflowDeleteLoggedModelTagClientData = {
+    body?: never;
+    path: {
+        /**
+         * The model
+         */
+        model_id: string;
+        /**
+         * The tag's key
+         */
+        tag_key: string;
+    };
+    query?: never;
+    url: '/api/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}';
+};
+
+export type MlflowDeleteLoggedModelTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteLoggedModelTagClientError = MlflowDeleteLoggedModelTagClientErrors[keyof MlflowDeleteLoggedModelTagClientErrors];
+
+export type MlflowDeleteLoggedModelTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteLoggedModelTagClientResponse = MlflowDeleteLoggedModelTagClientResponses[keyof MlflowDeleteLoggedModelTagClientResponses];
+
+export type MlflowGetMetricHistoryClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The run.
+         */
+        run_id: string;
+        /**
+         * The metric.
+         */
+        metric_key: string;
+        /**
+         * At most so many points; all when absent.
+         */
+        max_results?: number;
+        /**
+         * Where to continue.
+         */
+        page_token?: string;
+    };
+    url: '/api/2.0/mlflow/metrics/get-history';
+};
+
+export type MlflowGetMetricHistoryClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetMetricHistoryClientError = MlflowGetMetricHistoryClientErrors[keyof MlflowGetMetricHistoryClientErrors];
+
+export type MlflowGetMetricHistoryClientResponses = {
+    200: MlflowMetricHistory;
+};
+
+export type MlflowGetMetricHistoryClientResponse = MlflowGetMetricHistoryClientResponses[keyof MlflowGetMetricHistoryClientResponses];
+
+export type MlflowGetMetricHistoryBulkIntervalClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * At most 100 runs.
+         */
+        run_ids: Array<string>;
+        /**
+         * The metric.
+         */
+        metric_key: string;
+        /**
+         * The first step.
+         */
+        start_step?: number;
+        /**
+         * The last step.
+         */
+        end_step?: number;
+        /**
+         * At most so many points of each run, up to 2,500.
+         */
+        max_results?: number;
+    };
+    url: '/api/2.0/mlflow/metrics/get-history-bulk-interval';
+};
+
+export type MlflowGetMetricHistoryBulkIntervalClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetMetricHistoryBulkIntervalClientError = MlflowGetMetricHistoryBulkIntervalClientErrors[keyof MlflowGetMetricHistoryBulkIntervalClientErrors];
+
+export type MlflowGetMetricHistoryBulkIntervalClientResponses = {
+    200: MlflowMetricSample;
+};
+
+export type MlflowGetMetricHistoryBulkIntervalClientResponse = MlflowGetMetricHistoryBulkIntervalClientResponses[keyof MlflowGetMetricHistoryBulkIntervalClientResponses];
+
+export type MlflowCreateModelVersionClientData = {
+    body: MlflowCreateModelVersion;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/model-versions/create';
+};
+
+export type MlflowCreateModelVersionClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateModelVersionClientError = MlflowCreateModelVersionClientErrors[keyof MlflowCreateModelVersionClientErrors];
+
+export type MlflowCreateModelVersionClientResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowCreateModelVersionClientResponse = MlflowCreateModelVersionClientResponses[keyof MlflowCreateModelVersionClientResponses];
+
+export type MlflowDeleteModelVersionClientData = {
+    body: MlflowUpdateModelVersion;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/model-versions/delete';
+};
+
+export type MlflowDeleteModelVersionClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteModelVersionClientError = MlflowDeleteModelVersionClientErrors[keyof MlflowDeleteModelVersionClientErrors];
+
+export type MlflowDeleteModelVersionClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteModelVersionClientResponse = MlflowDeleteModelVersionClientResponses[keyof MlflowDeleteModelVersionClientResponses];
+
+export type MlflowDeleteModelVersionTagClientData = {
+    body: MlflowSetModelVersionTag;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/model-versions/delete-tag';
+};
+
+export type MlflowDeleteModelVersionTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteModelVersionTagClientError = MlflowDeleteModelVersionTagClientErrors[keyof MlflowDeleteModelVersionTagClientErrors];
+
+export type MlflowDeleteModelVersionTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteModelVersionTagClientResponse = MlflowDeleteModelVersionTagClientResponses[keyof MlflowDeleteModelVersionTagClientResponses];
+
+export type MlflowGetModelVersionClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    url: '/api/2.0/mlflow/model-versions/get';
+};
+
+export type MlflowGetModelVersionClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionClientError = MlflowGetModelVersionClientErrors[keyof MlflowGetModelVersionClientErrors];
+
+export type MlflowGetModelVersionClientResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowGetModelVersionClientResponse = MlflowGetModelVersionClientResponses[keyof MlflowGetModelVersionClientResponses];
+
+export type MlflowGetModelVersionDownloadUriClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    url: '/api/2.0/mlflow/model-versions/get-download-uri';
+};
+
+export type MlflowGetModelVersionDownloadUriClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionDownloadUriClientError = MlflowGetModelVersionDownloadUriClientErrors[keyof MlflowGetModelVersionDownloadUriClientErrors];
+
+export type MlflowGetModelVersionDownloadUriClientResponses = {
+    200: MlflowModelVersionDownloadUri;
+};
+
+export type MlflowGetModelVersionDownloadUriClientResponse = MlflowGetModelVersionDownloadUriClientResponses[keyof MlflowGetModelVersionDownloadUriClientResponses];
+
+export type MlflowSearchModelVersionsClientData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A filter in MLflow's grammar
+         */
+        filter?: string;
+        /**
+         * At most 200000
+         */
+        max_results?: number;
+        /**
+         * name, version_number, creation_timestamp or last_updated_timestamp
+         */
+        order_by?: Array<string>;
+        /**
+         * Where the page begins
+         */
+        page_token?: string;
+    };
+    url: '/api/2.0/mlflow/model-versions/search';
+};
+
+export type MlflowSearchModelVersionsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchModelVersionsClientError = MlflowSearchModelVersionsClientErrors[keyof MlflowSearchModelVersionsClientErrors];
+
+export type MlflowSearchModelVersionsClientResponses = {
+    200: MlflowSearchModelVersionsResponse;
+};
+
+export type MlflowSearchModelVersionsClientResponse = MlflowSearchModelVersionsClientResponses[keyof MlflowSearchModelVersionsClientResponses];
+
+export type MlflowSetModelVersionTagClientData = {
+    body: MlflowSetModelVersionTag;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/model-versions/set-tag';
+};
+
+export type MlflowSetModelVersionTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetModelVersionTagClientError = MlflowSetModelVersionTagClientErrors[keyof MlflowSetModelVersionTagClientErrors];
+
+export type MlflowSetModelVersionTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowSetModelVersionTagClientResponse = MlflowSetModelVersionTagClientResponses[keyof MlflowSetModelVersionTagClientResponses];
+
+export type MlflowTransitionModelVersionStageClientData = {
+    body: MlflowTransitionModelVersionStage;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/model-versions/transition-stage';
+};
+
+export type MlflowTransitionModelVersionStageClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowTransitionModelVersionStageClientError = MlflowTransitionModelVersionStageClientErrors[keyof MlflowTransitionModelVersionStageClientErrors];
+
+export type MlflowTransitionModelVersionStageClientResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowTransitionModelVersionStageClientResponse = MlflowTransitionModelVersionStageClientResponses[keyof MlflowTransitionModelVersionStageClientResponses];
+
+export type MlflowUpdateModelVersionClientData = {
+    body: MlflowUpdateModelVersion;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/model-versions/update';
+};
+
+export type MlflowUpdateModelVersionClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateModelVersionClientError = MlflowUpdateModelVersionClientErrors[keyof MlflowUpdateModelVersionClientErrors];
+
+export type MlflowUpdateModelVersionClientResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowUpdateModelVersionClientResponse = MlflowUpdateModelVersionClientResponses[keyof MlflowUpdateModelVersionClientResponses];
+
+export type MlflowDeleteRegisteredModelAliasClientData = {
+    body: MlflowSetRegisteredModelAlias;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/alias';
+};
+
+export type MlflowDeleteRegisteredModelAliasClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRegisteredModelAliasClientError = MlflowDeleteRegisteredModelAliasClientErrors[keyof MlflowDeleteRegisteredModelAliasClientErrors];
+
+export type MlflowDeleteRegisteredModelAliasClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRegisteredModelAliasClientResponse = MlflowDeleteRegisteredModelAliasClientResponses[keyof MlflowDeleteRegisteredModelAliasClientResponses];
+
+export type MlflowGetModelVersionByAliasClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The alias
+         */
+        alias: string;
+    };
+    url: '/api/2.0/mlflow/registered-models/alias';
+};
+
+export type MlflowGetModelVersionByAliasClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionByAliasClientError = MlflowGetModelVersionByAliasClientErrors[keyof MlflowGetModelVersionByAliasClientErrors];
+
+export type MlflowGetModelVersionByAliasClientResponses = {
+    200: MlflowModelVersionResponse;
+};
+
+export type MlflowGetModelVersionByAliasClientResponse = MlflowGetModelVersionByAliasClientResponses[keyof MlflowGetModelVersionByAliasClientResponses];
+
+export type MlflowSetRegisteredModelAliasClientData = {
+    body: MlflowSetRegisteredModelAlias;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/alias';
+};
+
+export type MlflowSetRegisteredModelAliasClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetRegisteredModelAliasClientError = MlflowSetRegisteredModelAliasClientErrors[keyof MlflowSetRegisteredModelAliasClientErrors];
+
+export type MlflowSetRegisteredModelAliasClientResponses = {
+    200: Empty;
+};
+
+export type MlflowSetRegisteredModelAliasClientResponse = MlflowSetRegisteredModelAliasClientResponses[keyof MlflowSetRegisteredModelAliasClientResponses];
+
+export type MlflowCreateRegisteredModelClientData = {
+    body: MlflowCreateRegisteredModel;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/create';
+};
+
+export type MlflowCreateRegisteredModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateRegisteredModelClientError = MlflowCreateRegisteredModelClientErrors[keyof MlflowCreateRegisteredModelClientErrors];
+
+export type MlflowCreateRegisteredModelClientResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowCreateRegisteredModelClientResponse = MlflowCreateRegisteredModelClientResponses[keyof MlflowCreateRegisteredModelClientResponses];
+
+export type MlflowDeleteRegisteredModelClientData = {
+    body: MlflowRegisteredModelName;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/delete';
+};
+
+export type MlflowDeleteRegisteredModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRegisteredModelClientError = MlflowDeleteRegisteredModelClientErrors[keyof MlflowDeleteRegisteredModelClientErrors];
+
+export type MlflowDeleteRegisteredModelClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRegisteredModelClientResponse = MlflowDeleteRegisteredModelClientResponses[keyof MlflowDeleteRegisteredModelClientResponses];
+
+export type MlflowDeleteRegisteredModelTagClientData = {
+    body: MlflowSetRegisteredModelTag;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/delete-tag';
+};
+
+export type MlflowDeleteRegisteredModelTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRegisteredModelTagClientError = MlflowDeleteRegisteredModelTagClientErrors[keyof MlflowDeleteRegisteredModelTagClientErrors];
+
+export type MlflowDeleteRegisteredModelTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRegisteredModelTagClientResponse = MlflowDeleteRegisteredModelTagClientResponses[keyof MlflowDeleteRegisteredModelTagClientResponses];
+
+export type MlflowGetRegisteredModelClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+    };
+    url: '/api/2.0/mlflow/registered-models/get';
+};
+
+export type MlflowGetRegisteredModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetRegisteredModelClientError = MlflowGetRegisteredModelClientErrors[keyof MlflowGetRegisteredModelClientErrors];
+
+export type MlflowGetRegisteredModelClientResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowGetRegisteredModelClientResponse = MlflowGetRegisteredModelClientResponses[keyof MlflowGetRegisteredModelClientResponses];
+
+export type MlflowGetLatestVersionsClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The stages; all when absent
+         */
+        stages?: Array<string>;
+    };
+    url: '/api/2.0/mlflow/registered-models/get-latest-versions';
+};
+
+export type MlflowGetLatestVersionsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetLatestVersionsClientError = MlflowGetLatestVersionsClientErrors[keyof MlflowGetLatestVersionsClientErrors];
+
+export type MlflowGetLatestVersionsClientResponses = {
+    200: MlflowSearchModelVersionsResponse;
+};
+
+export type MlflowGetLatestVersionsClientResponse = MlflowGetLatestVersionsClientResponses[keyof MlflowGetLatestVersionsClientResponses];
+
+export type MlflowPostLatestVersionsClientData = {
+    body: MlflowGetLatestVersions;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/get-latest-versions';
+};
+
+export type MlflowPostLatestVersionsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowPostLatestVersionsClientError = MlflowPostLatestVersionsClientErrors[keyof MlflowPostLatestVersionsClientErrors];
+
+export type MlflowPostLatestVersionsClientResponses = {
+    200: MlflowSearchModelVersionsResponse;
+};
+
+export type MlflowPostLatestVersionsClientResponse = MlflowPostLatestVersionsClientResponses[keyof MlflowPostLatestVersionsClientResponses];
+
+export type MlflowRenameRegisteredModelClientData = {
+    body: MlflowRenameRegisteredModel;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/rename';
+};
+
+export type MlflowRenameRegisteredModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowRenameRegisteredModelClientError = MlflowRenameRegisteredModelClientErrors[keyof MlflowRenameRegisteredModelClientErrors];
+
+export type MlflowRenameRegisteredModelClientResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowRenameRegisteredModelClientResponse = MlflowRenameRegisteredModelClientResponses[keyof MlflowRenameRegisteredModelClientResponses];
+
+export type MlflowSearchRegisteredModelsClientData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A filter in MLflow's grammar
+         */
+        filter?: string;
+        /**
+         * At most 1000, 100 when absent
+         */
+        max_results?: number;
+        /**
+         * name, timestamp or last_updated_timestamp
+         */
+        order_by?: Array<string>;
+        /**
+         * Where the page begins
+         */
+        page_token?: string;
+    };
+    url: '/api/2.0/mlflow/registered-models/search';
+};
+
+export type MlflowSearchRegisteredModelsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchRegisteredModelsClientError = MlflowSearchRegisteredModelsClientErrors[keyof MlflowSearchRegisteredModelsClientErrors];
+
+export type MlflowSearchRegisteredModelsClientResponses = {
+    200: MlflowSearchRegisteredModelsResponse;
+};
+
+export type MlflowSearchRegisteredModelsClientResponse = MlflowSearchRegisteredModelsClientResponses[keyof MlflowSearchRegisteredModelsClientResponses];
+
+export type MlflowSetRegisteredModelTagClientData = {
+    body: MlflowSetRegisteredModelTag;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/set-tag';
+};
+
+export type MlflowSetRegisteredModelTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetRegisteredModelTagClientError = MlflowSetRegisteredModelTagClientErrors[keyof MlflowSetRegisteredModelTagClientErrors];
+
+export type MlflowSetRegisteredModelTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowSetRegisteredModelTagClientResponse = MlflowSetRegisteredModelTagClientResponses[keyof MlflowSetRegisteredModelTagClientResponses];
+
+export type MlflowUpdateRegisteredModelClientData = {
+    body: MlflowUpdateRegisteredModel;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/registered-models/update';
+};
+
+export type MlflowUpdateRegisteredModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateRegisteredModelClientError = MlflowUpdateRegisteredModelClientErrors[keyof MlflowUpdateRegisteredModelClientErrors];
+
+export type MlflowUpdateRegisteredModelClientResponses = {
+    200: MlflowRegisteredModelResponse;
+};
+
+export type MlflowUpdateRegisteredModelClientResponse = MlflowUpdateRegisteredModelClientResponses[keyof MlflowUpdateRegisteredModelClientResponses];
+
+export type MlflowCreateRunClientData = {
+    body: MlflowCreateRun;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/create';
+};
+
+export type MlflowCreateRunClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateRunClientError = MlflowCreateRunClientErrors[keyof MlflowCreateRunClientErrors];
+
+export type MlflowCreateRunClientResponses = {
+    200: MlflowRunResponse;
+};
+
+export type MlflowCreateRunClientResponse = MlflowCreateRunClientResponses[keyof MlflowCreateRunClientResponses];
+
+export type MlflowDeleteRunClientData = {
+    body: MlflowRunRef;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/delete';
+};
+
+export type MlflowDeleteRunClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteRunClientError = MlflowDeleteRunClientErrors[keyof MlflowDeleteRunClientErrors];
+
+export type MlflowDeleteRunClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteRunClientResponse = MlflowDeleteRunClientResponses[keyof MlflowDeleteRunClientResponses];
+
+export type MlflowDeleteTagClientData = {
+    body: MlflowRunPair;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/delete-tag';
+};
+
+export type MlflowDeleteTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteTagClientError = MlflowDeleteTagClientErrors[keyof MlflowDeleteTagClientErrors];
+
+export type MlflowDeleteTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowDeleteTagClientResponse = MlflowDeleteTagClientResponses[keyof MlflowDeleteTagClientResponses];
+
+export type MlflowGetRunClientData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Its id.
+         */
+        run_id: string;
+    };
+    url: '/api/2.0/mlflow/runs/get';
+};
+
+export type MlflowGetRunClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetRunClientError = MlflowGetRunClientErrors[keyof MlflowGetRunClientErrors];
+
+export type MlflowGetRunClientResponses = {
+    200: MlflowRunResponse;
+};
+
+export type MlflowGetRunClientResponse = MlflowGetRunClientResponses[keyof MlflowGetRunClientResponses];
+
+export type MlflowLogBatchClientData = {
+    body: MlflowLogBatch;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/log-batch';
+};
+
+export type MlflowLogBatchClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogBatchClientError = MlflowLogBatchClientErrors[keyof MlflowLogBatchClientErrors];
+
+export type MlflowLogBatchClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogBatchClientResponse = MlflowLogBatchClientResponses[keyof MlflowLogBatchClientResponses];
+
+export type MlflowLogInputsClientData = {
+    body: MlflowLogInputs;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/log-inputs';
+};
+
+export type MlflowLogInputsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogInputsClientError = MlflowLogInputsClientErrors[keyof MlflowLogInputsClientErrors];
+
+export type MlflowLogInputsClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogInputsClientResponse = MlflowLogInputsClientResponses[keyof MlflowLogInputsClientResponses];
+
+export type MlflowLogMetricClientData = {
+    body: MlflowLogMetric;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/log-metric';
+};
+
+export type MlflowLogMetricClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogMetricClientError = MlflowLogMetricClientErrors[keyof MlflowLogMetricClientErrors];
+
+export type MlflowLogMetricClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogMetricClientResponse = MlflowLogMetricClientResponses[keyof MlflowLogMetricClientResponses];
+
+export type MlflowLogModelClientData = {
+    body: MlflowLogModel;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/log-model';
+};
+
+export type MlflowLogModelClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogModelClientError = MlflowLogModelClientErrors[keyof MlflowLogModelClientErrors];
+
+export type MlflowLogModelClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogModelClientResponse = MlflowLogModelClientResponses[keyof MlflowLogModelClientResponses];
+
+export type MlflowLogParamClientData = {
+    body: MlflowRunPair;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/log-parameter';
+};
+
+export type MlflowLogParamClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogParamClientError = MlflowLogParamClientErrors[keyof MlflowLogParamClientErrors];
+
+export type MlflowLogParamClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogParamClientResponse = MlflowLogParamClientResponses[keyof MlflowLogParamClientResponses];
+
+export type MlflowLogOutputsClientData = {
+    body: MlflowLogOutputs;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/outputs';
+};
+
+export type MlflowLogOutputsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowLogOutputsClientError = MlflowLogOutputsClientErrors[keyof MlflowLogOutputsClientErrors];
+
+export type MlflowLogOutputsClientResponses = {
+    200: Empty;
+};
+
+export type MlflowLogOutputsClientResponse = MlflowLogOutputsClientResponses[keyof MlflowLogOutputsClientResponses];
+
+export type MlflowRestoreRunClientData = {
+    body: MlflowRunRef;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/restore';
+};
+
+export type MlflowRestoreRunClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowRestoreRunClientError = MlflowRestoreRunClientErrors[keyof MlflowRestoreRunClientErrors];
+
+export type MlflowRestoreRunClientResponses = {
+    200: Empty;
+};
+
+export type MlflowRestoreRunClientResponse = MlflowRestoreRunClientResponses[keyof MlflowRestoreRunClientResponses];
+
+export type MlflowSearchRunsClientData = {
+    body: MlflowSearchRuns;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/search';
+};
+
+export type MlflowSearchRunsClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSearchRunsClientError = MlflowSearchRunsClientErrors[keyof MlflowSearchRunsClientErrors];
+
+export type MlflowSearchRunsClientResponses = {
+    200: MlflowSearchRunsResponse;
+};
+
+export type MlflowSearchRunsClientResponse = MlflowSearchRunsClientResponses[keyof MlflowSearchRunsClientResponses];
+
+export type MlflowSetTagClientData = {
+    body: MlflowRunPair;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/set-tag';
+};
+
+export type MlflowSetTagClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowSetTagClientError = MlflowSetTagClientErrors[keyof MlflowSetTagClientErrors];
+
+export type MlflowSetTagClientResponses = {
+    200: Empty;
+};
+
+export type MlflowSetTagClientResponse = MlflowSetTagClientResponses[keyof MlflowSetTagClientResponses];
+
+export type MlflowUpdateRunClientData = {
+    body: MlflowUpdateRun;
+    path?: never;
+    query?: never;
+    url: '/api/2.0/mlflow/runs/update';
+};
+
+export type MlflowUpdateRunClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateRunClientError = MlflowUpdateRunClientErrors[keyof MlflowUpdateRunClientErrors];
+
+export type MlflowUpdateRunClientResponses = {
+    200: MlflowUpdateRunResponse;
+};
+
+export type MlflowUpdateRunClientResponse = MlflowUpdateRunClientResponses[keyof MlflowUpdateRunClientResponses];
+
+export type MlflowUploadArtifactClientData = {
+    body: FileContent;
+    path?: never;
+    query: {
+        /**
+         * The run
+         */
+        run_uuid: string;
+        /**
+         * The file
+         */
+        path: string;
+    };
+    url: '/api/2.0/mlflow/upload-artifact';
+};
+
+export type MlflowUploadArtifactClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUploadArtifactClientError = MlflowUploadArtifactClientErrors[keyof MlflowUploadArtifactClientErrors];
+
+export type MlflowUploadArtifactClientResponses = {
+    200: Empty;
+};
+
+export type MlflowUploadArtifactClientResponse = MlflowUploadArtifactClientResponses[keyof MlflowUploadArtifactClientResponses];
+
+export type MlflowGetServerInfoClientData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/3.0/mlflow/server-info';
+};
+
+export type MlflowGetServerInfoClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetServerInfoClientError = MlflowGetServerInfoClientErrors[keyof MlflowGetServerInfoClientErrors];
+
+export type MlflowGetServerInfoClientResponses = {
+    200: MlflowServerInfo;
+};
+
+export type MlflowGetServerInfoClientResponse = MlflowGetServerInfoClientResponses[keyof MlflowGetServerInfoClientResponses];
+
+export type MlflowListWorkspacesClientData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/3.0/mlflow/workspaces';
+};
+
+export type MlflowListWorkspacesClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowListWorkspacesClientError = MlflowListWorkspacesClientErrors[keyof MlflowListWorkspacesClientErrors];
+
+export type MlflowListWorkspacesClientResponses = {
+    200: MlflowWorkspaces;
+};
+
+export type MlflowListWorkspacesClientResponse = MlflowListWorkspacesClientResponses[keyof MlflowListWorkspacesClientResponses];
+
+export type MlflowCreateWorkspaceClientData = {
+    body: MlflowWorkspaceDraft;
+    path?: never;
+    query?: never;
+    url: '/api/3.0/mlflow/workspaces';
+};
+
+export type MlflowCreateWorkspaceClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowCreateWorkspaceClientError = MlflowCreateWorkspaceClientErrors[keyof MlflowCreateWorkspaceClientErrors];
+
+export type MlflowCreateWorkspaceClientResponses = {
+    201: MlflowWorkspaceReply;
+};
+
+export type MlflowCreateWorkspaceClientResponse = MlflowCreateWorkspaceClientResponses[keyof MlflowCreateWorkspaceClientResponses];
+
+export type MlflowDeleteWorkspaceClientData = {
+    body?: never;
+    path: {
+        /**
+         * Its name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/3.0/mlflow/workspaces/{name}';
+};
+
+export type MlflowDeleteWorkspaceClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowDeleteWorkspaceClientError = MlflowDeleteWorkspaceClientErrors[keyof MlflowDeleteWorkspaceClientErrors];
+
+export type MlflowDeleteWorkspaceClientResponses = {
+    204: void;
+};
+
+export type MlflowDeleteWorkspaceClientResponse = MlflowDeleteWorkspaceClientResponses[keyof MlflowDeleteWorkspaceClientResponses];
+
+export type MlflowGetWorkspaceClientData = {
+    body?: never;
+    path: {
+        /**
+         * Its name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/3.0/mlflow/workspaces/{name}';
+};
+
+export type MlflowGetWorkspaceClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetWorkspaceClientError = MlflowGetWorkspaceClientErrors[keyof MlflowGetWorkspaceClientErrors];
+
+export type MlflowGetWorkspaceClientResponses = {
+    200: MlflowWorkspaceReply;
+};
+
+export type MlflowGetWorkspaceClientResponse = MlflowGetWorkspaceClientResponses[keyof MlflowGetWorkspaceClientResponses];
+
+export type MlflowUpdateWorkspaceClientData = {
+    body: MlflowWorkspaceDraft;
+    path: {
+        /**
+         * Its name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/3.0/mlflow/workspaces/{name}';
+};
+
+export type MlflowUpdateWorkspaceClientErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowUpdateWorkspaceClientError = MlflowUpdateWorkspaceClientErrors[keyof MlflowUpdateWorkspaceClientErrors];
+
+export type MlflowUpdateWorkspaceClientResponses = {
+    200: MlflowWorkspaceReply;
+};
+
+export type MlflowUpdateWorkspaceClientResponse = MlflowUpdateWorkspaceClientResponses[keyof MlflowUpdateWorkspaceClientResponses];
+
+export type ListAuditEntriesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only this action, or all actions under it: `registry` finds `registry.alias.set`.
+         */
+        action?: string;
+        /**
+         * Only this subject.
+         */
+        subject?: string;
+        /**
+         * Only this actor, by id or by e-mail address.
+         */
+        actor?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/audit';
+};
+
+export type ListAuditEntriesErrors = {
     /**
      * The request could not be parsed
      */
@@ -1275,16 +9501,83 @@ export type SetupErrors = {
     503: Problem;
 };
 
-export type SetupError = SetupErrors[keyof SetupErrors];
+export type ListAuditEntriesError = ListAuditEntriesErrors[keyof ListAuditEntriesErrors];
 
-export type SetupResponses = {
-    /**
-     * Signed in; `Set-Cookie` carries the session.
-     */
-    200: Me;
+export type ListAuditEntriesResponses = {
+    200: PageAuditEntry;
 };
 
-export type SetupResponse = SetupResponses[keyof SetupResponses];
+export type ListAuditEntriesResponse = ListAuditEntriesResponses[keyof ListAuditEntriesResponses];
+
+export type ExportAuditEntriesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * In which form to export.
+         */
+        format?: 'jsonl' | 'csv';
+    };
+    url: '/api/v1/audit/export';
+};
+
+export type ExportAuditEntriesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ExportAuditEntriesError = ExportAuditEntriesErrors[keyof ExportAuditEntriesErrors];
+
+export type ExportAuditEntriesResponses = {
+    /**
+     * The chain
+     */
+    200: string;
+};
+
+export type ExportAuditEntriesResponse = ExportAuditEntriesResponses[keyof ExportAuditEntriesResponses];
 
 export type SignInData = {
     body: SignIn;
@@ -1415,1967 +9708,6 @@ export type SignOutResponses = {
 };
 
 export type SignOutResponse = SignOutResponses[keyof SignOutResponses];
-
-export type GetMeData = {
-    body?: never;
-    path?: never;
-    query?: never;
-    url: '/api/v1/me';
-};
-
-export type GetMeErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type GetMeError = GetMeErrors[keyof GetMeErrors];
-
-export type GetMeResponses = {
-    200: Me;
-};
-
-export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
-
-export type ListSessionsData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * How many items to return.
-         */
-        limit?: number;
-        /**
-         * The `next_cursor` of the page before.
-         */
-        cursor?: string;
-    };
-    url: '/api/v1/sessions';
-};
-
-export type ListSessionsErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
-
-export type ListSessionsResponses = {
-    200: PageSession;
-};
-
-export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsResponses];
-
-export type DeleteSessionData = {
-    body?: never;
-    path: {
-        /**
-         * The session's id.
-         */
-        session_id: string;
-    };
-    query?: never;
-    url: '/api/v1/sessions/{session_id}';
-};
-
-export type DeleteSessionErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type DeleteSessionError = DeleteSessionErrors[keyof DeleteSessionErrors];
-
-export type DeleteSessionResponses = {
-    /**
-     * Ended.
-     */
-    204: void;
-};
-
-export type DeleteSessionResponse = DeleteSessionResponses[keyof DeleteSessionResponses];
-
-export type ListProjectsData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * How many items to return.
-         */
-        limit?: number;
-        /**
-         * The `next_cursor` of the page before.
-         */
-        cursor?: string;
-    };
-    url: '/api/v1/projects';
-};
-
-export type ListProjectsErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type ListProjectsError = ListProjectsErrors[keyof ListProjectsErrors];
-
-export type ListProjectsResponses = {
-    200: PageProject;
-};
-
-export type ListProjectsResponse = ListProjectsResponses[keyof ListProjectsResponses];
-
-export type CreateProjectData = {
-    body: CreateProject;
-    path?: never;
-    query?: never;
-    url: '/api/v1/projects';
-};
-
-export type CreateProjectErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type CreateProjectError = CreateProjectErrors[keyof CreateProjectErrors];
-
-export type CreateProjectResponses = {
-    201: Project;
-};
-
-export type CreateProjectResponse = CreateProjectResponses[keyof CreateProjectResponses];
-
-export type GetProjectData = {
-    body?: never;
-    path: {
-        /**
-         * The project's id.
-         */
-        project_id: string;
-    };
-    query?: never;
-    url: '/api/v1/projects/{project_id}';
-};
-
-export type GetProjectErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type GetProjectError = GetProjectErrors[keyof GetProjectErrors];
-
-export type GetProjectResponses = {
-    200: Project;
-};
-
-export type GetProjectResponse = GetProjectResponses[keyof GetProjectResponses];
-
-export type UpdateProjectData = {
-    body: UpdateProject;
-    headers?: {
-        /**
-         * The ETag the project had when it was read.
-         */
-        'If-Match'?: string | null;
-    };
-    path: {
-        /**
-         * The project's id.
-         */
-        project_id: string;
-    };
-    query?: never;
-    url: '/api/v1/projects/{project_id}';
-};
-
-export type UpdateProjectErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type UpdateProjectError = UpdateProjectErrors[keyof UpdateProjectErrors];
-
-export type UpdateProjectResponses = {
-    200: Project;
-};
-
-export type UpdateProjectResponse = UpdateProjectResponses[keyof UpdateProjectResponses];
-
-export type ListKeysData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * How many items to return.
-         */
-        limit?: number;
-        /**
-         * The `next_cursor` of the page before.
-         */
-        cursor?: string;
-    };
-    url: '/api/v1/keys';
-};
-
-export type ListKeysErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
-
-export type ListKeysResponses = {
-    200: PageKey;
-};
-
-export type ListKeysResponse = ListKeysResponses[keyof ListKeysResponses];
-
-export type CreateKeyData = {
-    body: CreateKey;
-    path?: never;
-    query?: never;
-    url: '/api/v1/keys';
-};
-
-export type CreateKeyErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
-
-export type CreateKeyResponses = {
-    201: CreatedKey;
-};
-
-export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
-
-export type DeleteKeyData = {
-    body?: never;
-    path: {
-        /**
-         * The key's id.
-         */
-        key_id: string;
-    };
-    query?: never;
-    url: '/api/v1/keys/{key_id}';
-};
-
-export type DeleteKeyErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type DeleteKeyError = DeleteKeyErrors[keyof DeleteKeyErrors];
-
-export type DeleteKeyResponses = {
-    /**
-     * Withdrawn.
-     */
-    204: void;
-};
-
-export type DeleteKeyResponse = DeleteKeyResponses[keyof DeleteKeyResponses];
-
-export type SearchRunRowsData = {
-    body: RunSearch;
-    path?: never;
-    query?: never;
-    url: '/api/v1/tracking/runs/search';
-};
-
-export type SearchRunRowsErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type SearchRunRowsError = SearchRunRowsErrors[keyof SearchRunRowsErrors];
-
-export type SearchRunRowsResponses = {
-    /**
-     * ok
-     */
-    200: RunRowPage;
-};
-
-export type SearchRunRowsResponse = SearchRunRowsResponses[keyof SearchRunRowsResponses];
-
-export type ListExperimentSummariesData = {
-    body?: never;
-    path?: never;
-    query?: {
-        view?: string;
-        q?: string;
-        limit?: number;
-        cursor?: string;
-    };
-    url: '/api/v1/tracking/experiments';
-};
-
-export type ListExperimentSummariesErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type ListExperimentSummariesError = ListExperimentSummariesErrors[keyof ListExperimentSummariesErrors];
-
-export type ListExperimentSummariesResponses = {
-    /**
-     * ok
-     */
-    200: ExperimentSummaryPage;
-};
-
-export type ListExperimentSummariesResponse = ListExperimentSummariesResponses[keyof ListExperimentSummariesResponses];
-
-export type GetExperimentColumnsData = {
-    body?: never;
-    path: {
-        experiment_id: string;
-    };
-    query?: never;
-    url: '/api/v1/tracking/experiments/{experiment_id}/columns';
-};
-
-export type GetExperimentColumnsErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type GetExperimentColumnsError = GetExperimentColumnsErrors[keyof GetExperimentColumnsErrors];
-
-export type GetExperimentColumnsResponses = {
-    /**
-     * ok
-     */
-    200: ExperimentColumns;
-};
-
-export type GetExperimentColumnsResponse = GetExperimentColumnsResponses[keyof GetExperimentColumnsResponses];
-
-export type QuerySeriesData = {
-    body: SeriesQuery;
-    path?: never;
-    query?: never;
-    url: '/api/v1/tracking/series';
-};
-
-export type QuerySeriesErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type QuerySeriesError = QuerySeriesErrors[keyof QuerySeriesErrors];
-
-export type QuerySeriesResponses = {
-    /**
-     * ok
-     */
-    200: SeriesResult;
-};
-
-export type QuerySeriesResponse = QuerySeriesResponses[keyof QuerySeriesResponses];
-
-export type StreamRunEventsData = {
-    body?: never;
-    path: {
-        run_id: string;
-    };
-    query?: never;
-    url: '/api/v1/tracking/runs/{run_id}/events';
-};
-
-export type StreamRunEventsErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type StreamRunEventsError = StreamRunEventsErrors[keyof StreamRunEventsErrors];
-
-export type StreamRunEventsResponses = {
-    /**
-     * ok
-     */
-    200: RunEvent;
-};
-
-export type StreamRunEventsResponse = StreamRunEventsResponses[keyof StreamRunEventsResponses];
-
-export type ListRunArtifactsData = {
-    body?: never;
-    path: {
-        run_id: string;
-    };
-    query?: {
-        path?: string;
-        limit?: number;
-        cursor?: string;
-    };
-    url: '/api/v1/tracking/runs/{run_id}/artifacts';
-};
-
-export type ListRunArtifactsErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type ListRunArtifactsError = ListRunArtifactsErrors[keyof ListRunArtifactsErrors];
-
-export type ListRunArtifactsResponses = {
-    /**
-     * ok
-     */
-    200: ArtifactPage;
-};
-
-export type ListRunArtifactsResponse = ListRunArtifactsResponses[keyof ListRunArtifactsResponses];
-
-export type GetRunArtifactData = {
-    body?: never;
-    path: {
-        run_id: string;
-    };
-    query: {
-        path: string;
-        download?: boolean;
-        project?: string;
-    };
-    url: '/api/v1/tracking/runs/{run_id}/artifacts/content';
-};
-
-export type GetRunArtifactErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type GetRunArtifactError = GetRunArtifactErrors[keyof GetRunArtifactErrors];
-
-export type GetRunArtifactResponses = {
-    /**
-     * ok
-     */
-    200: Blob | File;
-};
-
-export type GetRunArtifactResponse = GetRunArtifactResponses[keyof GetRunArtifactResponses];
-
-export type ListModelArtifactsData = {
-    body?: never;
-    path: {
-        model_id: string;
-    };
-    query?: {
-        path?: string;
-        limit?: number;
-        cursor?: string;
-    };
-    url: '/api/v1/tracking/models/{model_id}/artifacts';
-};
-
-export type ListModelArtifactsErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type ListModelArtifactsError = ListModelArtifactsErrors[keyof ListModelArtifactsErrors];
-
-export type ListModelArtifactsResponses = {
-    /**
-     * ok
-     */
-    200: ArtifactPage;
-};
-
-export type ListModelArtifactsResponse = ListModelArtifactsResponses[keyof ListModelArtifactsResponses];
-
-export type GetModelArtifactData = {
-    body?: never;
-    path: {
-        model_id: string;
-    };
-    query: {
-        path: string;
-        download?: boolean;
-        project?: string;
-    };
-    url: '/api/v1/tracking/models/{model_id}/artifacts/content';
-};
-
-export type GetModelArtifactErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type GetModelArtifactError = GetModelArtifactErrors[keyof GetModelArtifactErrors];
-
-export type GetModelArtifactResponses = {
-    /**
-     * ok
-     */
-    200: Blob | File;
-};
-
-export type GetModelArtifactResponse = GetModelArtifactResponses[keyof GetModelArtifactResponses];
-
-export type LoadExampleData = {
-    body?: never;
-    path?: never;
-    query?: never;
-    url: '/api/v1/tracking/example';
-};
-
-export type LoadExampleErrors = {
-    /**
-     * error
-     */
-    default: Problem;
-};
-
-export type LoadExampleError = LoadExampleErrors[keyof LoadExampleErrors];
-
-export type LoadExampleResponses = {
-    /**
-     * ok
-     */
-    200: ExampleLoaded;
-};
-
-export type LoadExampleResponse = LoadExampleResponses[keyof LoadExampleResponses];
-
-export type MlflowGetExperimentData = {
-    body?: never;
-    path?: never;
-    query?: {
-        experiment_id?: string;
-    };
-    url: '/ajax-api/2.0/mlflow/experiments/get';
-};
-
-export type MlflowGetExperimentErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowGetExperimentError = MlflowGetExperimentErrors[keyof MlflowGetExperimentErrors];
-
-export type MlflowGetExperimentResponses = {
-    /**
-     * ok
-     */
-    200: MlflowGetExperimentResponse;
-};
-
-export type MlflowGetExperimentResponse2 = MlflowGetExperimentResponses[keyof MlflowGetExperimentResponses];
-
-export type MlflowCreateExperimentData = {
-    body: MlflowCreateExperimentRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/experiments/create';
-};
-
-export type MlflowCreateExperimentErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowCreateExperimentError = MlflowCreateExperimentErrors[keyof MlflowCreateExperimentErrors];
-
-export type MlflowCreateExperimentResponses = {
-    /**
-     * ok
-     */
-    200: MlflowCreateExperimentResponse;
-};
-
-export type MlflowCreateExperimentResponse2 = MlflowCreateExperimentResponses[keyof MlflowCreateExperimentResponses];
-
-export type MlflowUpdateExperimentData = {
-    body: MlflowUpdateExperimentRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/experiments/update';
-};
-
-export type MlflowUpdateExperimentErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowUpdateExperimentError = MlflowUpdateExperimentErrors[keyof MlflowUpdateExperimentErrors];
-
-export type MlflowUpdateExperimentResponses = {
-    /**
-     * ok
-     */
-    200: MlflowUpdateExperimentResponse;
-};
-
-export type MlflowUpdateExperimentResponse2 = MlflowUpdateExperimentResponses[keyof MlflowUpdateExperimentResponses];
-
-export type MlflowDeleteExperimentData = {
-    body: MlflowDeleteExperimentRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/experiments/delete';
-};
-
-export type MlflowDeleteExperimentErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteExperimentError = MlflowDeleteExperimentErrors[keyof MlflowDeleteExperimentErrors];
-
-export type MlflowDeleteExperimentResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteExperimentResponse;
-};
-
-export type MlflowDeleteExperimentResponse2 = MlflowDeleteExperimentResponses[keyof MlflowDeleteExperimentResponses];
-
-export type MlflowRestoreExperimentData = {
-    body: MlflowRestoreExperimentRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/experiments/restore';
-};
-
-export type MlflowRestoreExperimentErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowRestoreExperimentError = MlflowRestoreExperimentErrors[keyof MlflowRestoreExperimentErrors];
-
-export type MlflowRestoreExperimentResponses = {
-    /**
-     * ok
-     */
-    200: MlflowRestoreExperimentResponse;
-};
-
-export type MlflowRestoreExperimentResponse2 = MlflowRestoreExperimentResponses[keyof MlflowRestoreExperimentResponses];
-
-export type MlflowSetExperimentTagData = {
-    body: MlflowSetExperimentTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/experiments/set-experiment-tag';
-};
-
-export type MlflowSetExperimentTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSetExperimentTagError = MlflowSetExperimentTagErrors[keyof MlflowSetExperimentTagErrors];
-
-export type MlflowSetExperimentTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSetExperimentTagResponse;
-};
-
-export type MlflowSetExperimentTagResponse2 = MlflowSetExperimentTagResponses[keyof MlflowSetExperimentTagResponses];
-
-export type MlflowDeleteExperimentTagData = {
-    body: MlflowDeleteExperimentTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/experiments/delete-experiment-tag';
-};
-
-export type MlflowDeleteExperimentTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteExperimentTagError = MlflowDeleteExperimentTagErrors[keyof MlflowDeleteExperimentTagErrors];
-
-export type MlflowDeleteExperimentTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteExperimentTagResponse;
-};
-
-export type MlflowDeleteExperimentTagResponse2 = MlflowDeleteExperimentTagResponses[keyof MlflowDeleteExperimentTagResponses];
-
-export type MlflowGetRunData = {
-    body?: never;
-    path?: never;
-    query?: {
-        run_id?: string;
-    };
-    url: '/ajax-api/2.0/mlflow/runs/get';
-};
-
-export type MlflowGetRunErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowGetRunError = MlflowGetRunErrors[keyof MlflowGetRunErrors];
-
-export type MlflowGetRunResponses = {
-    /**
-     * ok
-     */
-    200: MlflowGetRunResponse;
-};
-
-export type MlflowGetRunResponse2 = MlflowGetRunResponses[keyof MlflowGetRunResponses];
-
-export type MlflowUpdateRunData = {
-    body: MlflowUpdateRunRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/runs/update';
-};
-
-export type MlflowUpdateRunErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowUpdateRunError = MlflowUpdateRunErrors[keyof MlflowUpdateRunErrors];
-
-export type MlflowUpdateRunResponses = {
-    /**
-     * ok
-     */
-    200: MlflowUpdateRunResponse;
-};
-
-export type MlflowUpdateRunResponse2 = MlflowUpdateRunResponses[keyof MlflowUpdateRunResponses];
-
-export type MlflowDeleteRunData = {
-    body: MlflowDeleteRunRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/runs/delete';
-};
-
-export type MlflowDeleteRunErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteRunError = MlflowDeleteRunErrors[keyof MlflowDeleteRunErrors];
-
-export type MlflowDeleteRunResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteRunResponse;
-};
-
-export type MlflowDeleteRunResponse2 = MlflowDeleteRunResponses[keyof MlflowDeleteRunResponses];
-
-export type MlflowRestoreRunData = {
-    body: MlflowRestoreRunRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/runs/restore';
-};
-
-export type MlflowRestoreRunErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowRestoreRunError = MlflowRestoreRunErrors[keyof MlflowRestoreRunErrors];
-
-export type MlflowRestoreRunResponses = {
-    /**
-     * ok
-     */
-    200: MlflowRestoreRunResponse;
-};
-
-export type MlflowRestoreRunResponse2 = MlflowRestoreRunResponses[keyof MlflowRestoreRunResponses];
-
-export type MlflowSetTagData = {
-    body: MlflowSetTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/runs/set-tag';
-};
-
-export type MlflowSetTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSetTagError = MlflowSetTagErrors[keyof MlflowSetTagErrors];
-
-export type MlflowSetTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSetTagResponse;
-};
-
-export type MlflowSetTagResponse2 = MlflowSetTagResponses[keyof MlflowSetTagResponses];
-
-export type MlflowDeleteTagData = {
-    body: MlflowDeleteTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/runs/delete-tag';
-};
-
-export type MlflowDeleteTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteTagError = MlflowDeleteTagErrors[keyof MlflowDeleteTagErrors];
-
-export type MlflowDeleteTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteTagResponse;
-};
-
-export type MlflowDeleteTagResponse2 = MlflowDeleteTagResponses[keyof MlflowDeleteTagResponses];
-
-export type MlflowSearchLoggedModelsData = {
-    body: MlflowSearchLoggedModelsRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/logged-models/search';
-};
-
-export type MlflowSearchLoggedModelsErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSearchLoggedModelsError = MlflowSearchLoggedModelsErrors[keyof MlflowSearchLoggedModelsErrors];
-
-export type MlflowSearchLoggedModelsResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSearchLoggedModelsResponse;
-};
-
-export type MlflowSearchLoggedModelsResponse2 = MlflowSearchLoggedModelsResponses[keyof MlflowSearchLoggedModelsResponses];
-
-export type MlflowGetLoggedModelData = {
-    body?: never;
-    path: {
-        model_id: string;
-    };
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/logged-models/{model_id}';
-};
-
-export type MlflowGetLoggedModelErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowGetLoggedModelError = MlflowGetLoggedModelErrors[keyof MlflowGetLoggedModelErrors];
-
-export type MlflowGetLoggedModelResponses = {
-    /**
-     * ok
-     */
-    200: MlflowGetLoggedModelResponse;
-};
-
-export type MlflowGetLoggedModelResponse2 = MlflowGetLoggedModelResponses[keyof MlflowGetLoggedModelResponses];
-
-export type MlflowCreateRegisteredModelData = {
-    body: MlflowCreateRegisteredModelRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/create';
-};
-
-export type MlflowCreateRegisteredModelErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowCreateRegisteredModelError = MlflowCreateRegisteredModelErrors[keyof MlflowCreateRegisteredModelErrors];
-
-export type MlflowCreateRegisteredModelResponses = {
-    /**
-     * ok
-     */
-    200: MlflowCreateRegisteredModelResponse;
-};
-
-export type MlflowCreateRegisteredModelResponse2 = MlflowCreateRegisteredModelResponses[keyof MlflowCreateRegisteredModelResponses];
-
-export type MlflowGetRegisteredModelData = {
-    body?: never;
-    path?: never;
-    query?: {
-        name?: string;
-    };
-    url: '/ajax-api/2.0/mlflow/registered-models/get';
-};
-
-export type MlflowGetRegisteredModelErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowGetRegisteredModelError = MlflowGetRegisteredModelErrors[keyof MlflowGetRegisteredModelErrors];
-
-export type MlflowGetRegisteredModelResponses = {
-    /**
-     * ok
-     */
-    200: MlflowGetRegisteredModelResponse;
-};
-
-export type MlflowGetRegisteredModelResponse2 = MlflowGetRegisteredModelResponses[keyof MlflowGetRegisteredModelResponses];
-
-export type MlflowSearchRegisteredModelsData = {
-    body?: never;
-    path?: never;
-    query?: {
-        filter?: string;
-        max_results?: number;
-        order_by?: Array<string>;
-        page_token?: string;
-    };
-    url: '/ajax-api/2.0/mlflow/registered-models/search';
-};
-
-export type MlflowSearchRegisteredModelsErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSearchRegisteredModelsError = MlflowSearchRegisteredModelsErrors[keyof MlflowSearchRegisteredModelsErrors];
-
-export type MlflowSearchRegisteredModelsResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSearchRegisteredModelsResponse;
-};
-
-export type MlflowSearchRegisteredModelsResponse2 = MlflowSearchRegisteredModelsResponses[keyof MlflowSearchRegisteredModelsResponses];
-
-export type MlflowUpdateRegisteredModelData = {
-    body: MlflowUpdateRegisteredModelRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/update';
-};
-
-export type MlflowUpdateRegisteredModelErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowUpdateRegisteredModelError = MlflowUpdateRegisteredModelErrors[keyof MlflowUpdateRegisteredModelErrors];
-
-export type MlflowUpdateRegisteredModelResponses = {
-    /**
-     * ok
-     */
-    200: MlflowUpdateRegisteredModelResponse;
-};
-
-export type MlflowUpdateRegisteredModelResponse2 = MlflowUpdateRegisteredModelResponses[keyof MlflowUpdateRegisteredModelResponses];
-
-export type MlflowRenameRegisteredModelData = {
-    body: MlflowRenameRegisteredModelRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/rename';
-};
-
-export type MlflowRenameRegisteredModelErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowRenameRegisteredModelError = MlflowRenameRegisteredModelErrors[keyof MlflowRenameRegisteredModelErrors];
-
-export type MlflowRenameRegisteredModelResponses = {
-    /**
-     * ok
-     */
-    200: MlflowRenameRegisteredModelResponse;
-};
-
-export type MlflowRenameRegisteredModelResponse2 = MlflowRenameRegisteredModelResponses[keyof MlflowRenameRegisteredModelResponses];
-
-export type MlflowDeleteRegisteredModelData = {
-    body: MlflowDeleteRegisteredModelRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/delete';
-};
-
-export type MlflowDeleteRegisteredModelErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteRegisteredModelError = MlflowDeleteRegisteredModelErrors[keyof MlflowDeleteRegisteredModelErrors];
-
-export type MlflowDeleteRegisteredModelResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteRegisteredModelResponse;
-};
-
-export type MlflowDeleteRegisteredModelResponse2 = MlflowDeleteRegisteredModelResponses[keyof MlflowDeleteRegisteredModelResponses];
-
-export type MlflowSetRegisteredModelTagData = {
-    body: MlflowSetRegisteredModelTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/set-tag';
-};
-
-export type MlflowSetRegisteredModelTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSetRegisteredModelTagError = MlflowSetRegisteredModelTagErrors[keyof MlflowSetRegisteredModelTagErrors];
-
-export type MlflowSetRegisteredModelTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSetRegisteredModelTagResponse;
-};
-
-export type MlflowSetRegisteredModelTagResponse2 = MlflowSetRegisteredModelTagResponses[keyof MlflowSetRegisteredModelTagResponses];
-
-export type MlflowDeleteRegisteredModelTagData = {
-    body: MlflowDeleteRegisteredModelTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/delete-tag';
-};
-
-export type MlflowDeleteRegisteredModelTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteRegisteredModelTagError = MlflowDeleteRegisteredModelTagErrors[keyof MlflowDeleteRegisteredModelTagErrors];
-
-export type MlflowDeleteRegisteredModelTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteRegisteredModelTagResponse;
-};
-
-export type MlflowDeleteRegisteredModelTagResponse2 = MlflowDeleteRegisteredModelTagResponses[keyof MlflowDeleteRegisteredModelTagResponses];
-
-export type MlflowDeleteRegisteredModelAliasData = {
-    body: MlflowDeleteRegisteredModelAliasRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/alias';
-};
-
-export type MlflowDeleteRegisteredModelAliasErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteRegisteredModelAliasError = MlflowDeleteRegisteredModelAliasErrors[keyof MlflowDeleteRegisteredModelAliasErrors];
-
-export type MlflowDeleteRegisteredModelAliasResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteRegisteredModelAliasResponse;
-};
-
-export type MlflowDeleteRegisteredModelAliasResponse2 = MlflowDeleteRegisteredModelAliasResponses[keyof MlflowDeleteRegisteredModelAliasResponses];
-
-export type MlflowSetRegisteredModelAliasData = {
-    body: MlflowSetRegisteredModelAliasRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/registered-models/alias';
-};
-
-export type MlflowSetRegisteredModelAliasErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSetRegisteredModelAliasError = MlflowSetRegisteredModelAliasErrors[keyof MlflowSetRegisteredModelAliasErrors];
-
-export type MlflowSetRegisteredModelAliasResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSetRegisteredModelAliasResponse;
-};
-
-export type MlflowSetRegisteredModelAliasResponse2 = MlflowSetRegisteredModelAliasResponses[keyof MlflowSetRegisteredModelAliasResponses];
-
-export type MlflowCreateModelVersionData = {
-    body: MlflowCreateModelVersionRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/model-versions/create';
-};
-
-export type MlflowCreateModelVersionErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowCreateModelVersionError = MlflowCreateModelVersionErrors[keyof MlflowCreateModelVersionErrors];
-
-export type MlflowCreateModelVersionResponses = {
-    /**
-     * ok
-     */
-    200: MlflowCreateModelVersionResponse;
-};
-
-export type MlflowCreateModelVersionResponse2 = MlflowCreateModelVersionResponses[keyof MlflowCreateModelVersionResponses];
-
-export type MlflowGetModelVersionData = {
-    body?: never;
-    path?: never;
-    query?: {
-        name?: string;
-        version?: string;
-    };
-    url: '/ajax-api/2.0/mlflow/model-versions/get';
-};
-
-export type MlflowGetModelVersionErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowGetModelVersionError = MlflowGetModelVersionErrors[keyof MlflowGetModelVersionErrors];
-
-export type MlflowGetModelVersionResponses = {
-    /**
-     * ok
-     */
-    200: MlflowGetModelVersionResponse;
-};
-
-export type MlflowGetModelVersionResponse2 = MlflowGetModelVersionResponses[keyof MlflowGetModelVersionResponses];
-
-export type MlflowSearchModelVersionsData = {
-    body?: never;
-    path?: never;
-    query?: {
-        filter?: string;
-        max_results?: number;
-        order_by?: Array<string>;
-        page_token?: string;
-    };
-    url: '/ajax-api/2.0/mlflow/model-versions/search';
-};
-
-export type MlflowSearchModelVersionsErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSearchModelVersionsError = MlflowSearchModelVersionsErrors[keyof MlflowSearchModelVersionsErrors];
-
-export type MlflowSearchModelVersionsResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSearchModelVersionsResponse;
-};
-
-export type MlflowSearchModelVersionsResponse2 = MlflowSearchModelVersionsResponses[keyof MlflowSearchModelVersionsResponses];
-
-export type MlflowUpdateModelVersionData = {
-    body: MlflowUpdateModelVersionRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/model-versions/update';
-};
-
-export type MlflowUpdateModelVersionErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowUpdateModelVersionError = MlflowUpdateModelVersionErrors[keyof MlflowUpdateModelVersionErrors];
-
-export type MlflowUpdateModelVersionResponses = {
-    /**
-     * ok
-     */
-    200: MlflowUpdateModelVersionResponse;
-};
-
-export type MlflowUpdateModelVersionResponse2 = MlflowUpdateModelVersionResponses[keyof MlflowUpdateModelVersionResponses];
-
-export type MlflowDeleteModelVersionData = {
-    body: MlflowDeleteModelVersionRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/model-versions/delete';
-};
-
-export type MlflowDeleteModelVersionErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteModelVersionError = MlflowDeleteModelVersionErrors[keyof MlflowDeleteModelVersionErrors];
-
-export type MlflowDeleteModelVersionResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteModelVersionResponse;
-};
-
-export type MlflowDeleteModelVersionResponse2 = MlflowDeleteModelVersionResponses[keyof MlflowDeleteModelVersionResponses];
-
-export type MlflowSetModelVersionTagData = {
-    body: MlflowSetModelVersionTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/model-versions/set-tag';
-};
-
-export type MlflowSetModelVersionTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowSetModelVersionTagError = MlflowSetModelVersionTagErrors[keyof MlflowSetModelVersionTagErrors];
-
-export type MlflowSetModelVersionTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowSetModelVersionTagResponse;
-};
-
-export type MlflowSetModelVersionTagResponse2 = MlflowSetModelVersionTagResponses[keyof MlflowSetModelVersionTagResponses];
-
-export type MlflowDeleteModelVersionTagData = {
-    body: MlflowDeleteModelVersionTagRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/model-versions/delete-tag';
-};
-
-export type MlflowDeleteModelVersionTagErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowDeleteModelVersionTagError = MlflowDeleteModelVersionTagErrors[keyof MlflowDeleteModelVersionTagErrors];
-
-export type MlflowDeleteModelVersionTagResponses = {
-    /**
-     * ok
-     */
-    200: MlflowDeleteModelVersionTagResponse;
-};
-
-export type MlflowDeleteModelVersionTagResponse2 = MlflowDeleteModelVersionTagResponses[keyof MlflowDeleteModelVersionTagResponses];
-
-export type MlflowTransitionModelVersionStageData = {
-    body: MlflowTransitionModelVersionStageRequest;
-    path?: never;
-    query?: never;
-    url: '/ajax-api/2.0/mlflow/model-versions/transition-stage';
-};
-
-export type MlflowTransitionModelVersionStageErrors = {
-    /**
-     * error
-     */
-    default: MlflowError;
-};
-
-export type MlflowTransitionModelVersionStageError = MlflowTransitionModelVersionStageErrors[keyof MlflowTransitionModelVersionStageErrors];
-
-export type MlflowTransitionModelVersionStageResponses = {
-    /**
-     * ok
-     */
-    200: MlflowTransitionModelVersionStageResponse;
-};
-
-export type MlflowTransitionModelVersionStageResponse2 = MlflowTransitionModelVersionStageResponses[keyof MlflowTransitionModelVersionStageResponses];
-
-export type ListAuditEntriesData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * Only this action, or all actions under it: `registry` finds `registry.alias.set`.
-         */
-        action?: string;
-        /**
-         * Only this subject.
-         */
-        subject?: string;
-        /**
-         * Only this actor, by id or by e-mail address.
-         */
-        actor?: string;
-        /**
-         * How many items to return.
-         */
-        limit?: number;
-        /**
-         * The `next_cursor` of the page before.
-         */
-        cursor?: string;
-    };
-    url: '/api/v1/audit';
-};
-
-export type ListAuditEntriesErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type ListAuditEntriesError = ListAuditEntriesErrors[keyof ListAuditEntriesErrors];
-
-export type ListAuditEntriesResponses = {
-    200: PageAuditEntry;
-};
-
-export type ListAuditEntriesResponse = ListAuditEntriesResponses[keyof ListAuditEntriesResponses];
-
-export type ExportAuditEntriesData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * `jsonl` (the default) or `csv`.
-         */
-        format?: ExportFormat;
-    };
-    url: '/api/v1/audit/export';
-};
-
-export type ExportAuditEntriesErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type ExportAuditEntriesError = ExportAuditEntriesErrors[keyof ExportAuditEntriesErrors];
-
-export type ExportAuditEntriesResponses = {
-    /**
-     * The chain
-     */
-    200: string;
-};
-
-export type ExportAuditEntriesResponse = ExportAuditEntriesResponses[keyof ExportAuditEntriesResponses];
 
 export type ListJobsData = {
     body?: never;
@@ -3659,3 +9991,1909 @@ export type StreamJobEventsResponses = {
 };
 
 export type StreamJobEventsResponse = StreamJobEventsResponses[keyof StreamJobEventsResponses];
+
+export type ListKeysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/keys';
+};
+
+export type ListKeysErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
+
+export type ListKeysResponses = {
+    200: PageKey;
+};
+
+export type ListKeysResponse = ListKeysResponses[keyof ListKeysResponses];
+
+export type CreateKeyData = {
+    body: CreateKey;
+    path?: never;
+    query?: never;
+    url: '/api/v1/keys';
+};
+
+export type CreateKeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
+
+export type CreateKeyResponses = {
+    201: CreatedKey;
+};
+
+export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
+
+export type DeleteKeyData = {
+    body?: never;
+    path: {
+        /**
+         * The key's id.
+         */
+        key_id: string;
+    };
+    query?: never;
+    url: '/api/v1/keys/{key_id}';
+};
+
+export type DeleteKeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteKeyError = DeleteKeyErrors[keyof DeleteKeyErrors];
+
+export type DeleteKeyResponses = {
+    /**
+     * Withdrawn.
+     */
+    204: void;
+};
+
+export type DeleteKeyResponse = DeleteKeyResponses[keyof DeleteKeyResponses];
+
+export type GetMeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me';
+};
+
+export type GetMeErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetMeError = GetMeErrors[keyof GetMeErrors];
+
+export type GetMeResponses = {
+    200: Me;
+};
+
+export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type ListProjectsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/projects';
+};
+
+export type ListProjectsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListProjectsError = ListProjectsErrors[keyof ListProjectsErrors];
+
+export type ListProjectsResponses = {
+    200: PageProject;
+};
+
+export type ListProjectsResponse = ListProjectsResponses[keyof ListProjectsResponses];
+
+export type CreateProjectData = {
+    body: CreateProject;
+    path?: never;
+    query?: never;
+    url: '/api/v1/projects';
+};
+
+export type CreateProjectErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateProjectError = CreateProjectErrors[keyof CreateProjectErrors];
+
+export type CreateProjectResponses = {
+    201: Project;
+};
+
+export type CreateProjectResponse = CreateProjectResponses[keyof CreateProjectResponses];
+
+export type GetProjectData = {
+    body?: never;
+    path: {
+        /**
+         * The project's id.
+         */
+        project_id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{project_id}';
+};
+
+export type GetProjectErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetProjectError = GetProjectErrors[keyof GetProjectErrors];
+
+export type GetProjectResponses = {
+    200: Project;
+};
+
+export type GetProjectResponse = GetProjectResponses[keyof GetProjectResponses];
+
+export type UpdateProjectData = {
+    body: UpdateProject;
+    headers?: {
+        /**
+         * The ETag the project had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
+    path: {
+        /**
+         * The project's id.
+         */
+        project_id: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{project_id}';
+};
+
+export type UpdateProjectErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateProjectError = UpdateProjectErrors[keyof UpdateProjectErrors];
+
+export type UpdateProjectResponses = {
+    200: Project;
+};
+
+export type UpdateProjectResponse = UpdateProjectResponses[keyof UpdateProjectResponses];
+
+export type ListSessionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/sessions';
+};
+
+export type ListSessionsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
+
+export type ListSessionsResponses = {
+    200: PageSession;
+};
+
+export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsResponses];
+
+export type DeleteSessionData = {
+    body?: never;
+    path: {
+        /**
+         * The session's id.
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/sessions/{session_id}';
+};
+
+export type DeleteSessionErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteSessionError = DeleteSessionErrors[keyof DeleteSessionErrors];
+
+export type DeleteSessionResponses = {
+    /**
+     * Ended.
+     */
+    204: void;
+};
+
+export type DeleteSessionResponse = DeleteSessionResponses[keyof DeleteSessionResponses];
+
+export type GetSetupData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/setup';
+};
+
+export type GetSetupErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetSetupError = GetSetupErrors[keyof GetSetupErrors];
+
+export type GetSetupResponses = {
+    200: SetupState;
+};
+
+export type GetSetupResponse = GetSetupResponses[keyof GetSetupResponses];
+
+export type SetupData = {
+    body: SetUp;
+    path?: never;
+    query?: never;
+    url: '/api/v1/setup';
+};
+
+export type SetupErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SetupError = SetupErrors[keyof SetupErrors];
+
+export type SetupResponses = {
+    /**
+     * Signed in; `Set-Cookie` carries the session.
+     */
+    200: Me;
+};
+
+export type SetupResponse = SetupResponses[keyof SetupResponses];
+
+export type LoadExampleData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tracking/example';
+};
+
+export type LoadExampleResponses = {
+    200: Example;
+};
+
+export type LoadExampleResponse = LoadExampleResponses[keyof LoadExampleResponses];
+
+export type ListExperimentSummariesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Which stage of life to look at.
+         */
+        view?: 'active' | 'deleted' | 'all';
+        /**
+         * A part of the name, whatever its case.
+         */
+        q?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/tracking/experiments';
+};
+
+export type ListExperimentSummariesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListExperimentSummariesError = ListExperimentSummariesErrors[keyof ListExperimentSummariesErrors];
+
+export type ListExperimentSummariesResponses = {
+    200: ExperimentSummaryPage;
+};
+
+export type ListExperimentSummariesResponse = ListExperimentSummariesResponses[keyof ListExperimentSummariesResponses];
+
+export type GetExperimentColumnsData = {
+    body?: never;
+    path: {
+        /**
+         * The experiment
+         */
+        experiment_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tracking/experiments/{experiment_id}/columns';
+};
+
+export type GetExperimentColumnsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetExperimentColumnsError = GetExperimentColumnsErrors[keyof GetExperimentColumnsErrors];
+
+export type GetExperimentColumnsResponses = {
+    200: ExperimentColumns;
+};
+
+export type GetExperimentColumnsResponse = GetExperimentColumnsResponses[keyof GetExperimentColumnsResponses];
+
+export type SearchModelRegistrationsData = {
+    body: RegistrationSearch;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tracking/models/registrations';
+};
+
+export type SearchModelRegistrationsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SearchModelRegistrationsError = SearchModelRegistrationsErrors[keyof SearchModelRegistrationsErrors];
+
+export type SearchModelRegistrationsResponses = {
+    200: RegistrationResult;
+};
+
+export type SearchModelRegistrationsResponse = SearchModelRegistrationsResponses[keyof SearchModelRegistrationsResponses];
+
+export type ListModelArtifactsData = {
+    body?: never;
+    path: {
+        /**
+         * The logged model
+         */
+        model_id: string;
+    };
+    query?: {
+        /**
+         * The folder, from the root; the root when absent. The path of a file gives that one file.
+         */
+        path?: string;
+    };
+    url: '/api/v1/tracking/models/{model_id}/artifacts';
+};
+
+export type ListModelArtifactsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListModelArtifactsError = ListModelArtifactsErrors[keyof ListModelArtifactsErrors];
+
+export type ListModelArtifactsResponses = {
+    200: ArtifactPage;
+};
+
+export type ListModelArtifactsResponse = ListModelArtifactsResponses[keyof ListModelArtifactsResponses];
+
+export type GetModelArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * The logged model
+         */
+        model_id: string;
+    };
+    query: {
+        /**
+         * The file, from the root.
+         */
+        path: string;
+        /**
+         * Whether it is to be saved rather than shown.
+         */
+        download?: boolean;
+    };
+    url: '/api/v1/tracking/models/{model_id}/artifacts/content';
+};
+
+export type GetModelArtifactErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetModelArtifactError = GetModelArtifactErrors[keyof GetModelArtifactErrors];
+
+export type GetModelArtifactResponses = {
+    200: FileContent;
+};
+
+export type GetModelArtifactResponse = GetModelArtifactResponses[keyof GetModelArtifactResponses];
+
+export type ListModelVersionArtifactsData = {
+    body?: never;
+    path: {
+        /**
+         * The registered model
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    query?: {
+        /**
+         * The folder, from the root; the root when absent. The path of a file gives that one file.
+         */
+        path?: string;
+    };
+    url: '/api/v1/tracking/registered-models/{name}/versions/{version}/artifacts';
+};
+
+export type ListModelVersionArtifactsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListModelVersionArtifactsError = ListModelVersionArtifactsErrors[keyof ListModelVersionArtifactsErrors];
+
+export type ListModelVersionArtifactsResponses = {
+    200: ArtifactPage;
+};
+
+export type ListModelVersionArtifactsResponse = ListModelVersionArtifactsResponses[keyof ListModelVersionArtifactsResponses];
+
+export type GetModelVersionArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * The registered model
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    query: {
+        /**
+         * The file, from the root.
+         */
+        path: string;
+        /**
+         * Whether it is to be saved rather than shown.
+         */
+        download?: boolean;
+    };
+    url: '/api/v1/tracking/registered-models/{name}/versions/{version}/artifacts/content';
+};
+
+export type GetModelVersionArtifactErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetModelVersionArtifactError = GetModelVersionArtifactErrors[keyof GetModelVersionArtifactErrors];
+
+export type GetModelVersionArtifactResponses = {
+    200: FileContent;
+};
+
+export type GetModelVersionArtifactResponse = GetModelVersionArtifactResponses[keyof GetModelVersionArtifactResponses];
+
+export type GetModelVersionLineageData = {
+    body?: never;
+    path: {
+        /**
+         * The registered model
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/tracking/registered-models/{name}/versions/{version}/lineage';
+};
+
+export type GetModelVersionLineageErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetModelVersionLineageError = GetModelVersionLineageErrors[keyof GetModelVersionLineageErrors];
+
+export type GetModelVersionLineageResponses = {
+    200: VersionLineage;
+};
+
+export type GetModelVersionLineageResponse = GetModelVersionLineageResponses[keyof GetModelVersionLineageResponses];
+
+export type SearchRunRowsData = {
+    body: RunSearch;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tracking/runs/search';
+};
+
+export type SearchRunRowsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SearchRunRowsError = SearchRunRowsErrors[keyof SearchRunRowsErrors];
+
+export type SearchRunRowsResponses = {
+    200: RunRowPage;
+};
+
+export type SearchRunRowsResponse = SearchRunRowsResponses[keyof SearchRunRowsResponses];
+
+export type ListRunArtifactsData = {
+    body?: never;
+    path: {
+        /**
+         * The run
+         */
+        run_id: string;
+    };
+    query?: {
+        /**
+         * The folder, from the root; the root when absent. The path of a file gives that one file.
+         */
+        path?: string;
+    };
+    url: '/api/v1/tracking/runs/{run_id}/artifacts';
+};
+
+export type ListRunArtifactsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListRunArtifactsError = ListRunArtifactsErrors[keyof ListRunArtifactsErrors];
+
+export type ListRunArtifactsResponses = {
+    200: ArtifactPage;
+};
+
+export type ListRunArtifactsResponse = ListRunArtifactsResponses[keyof ListRunArtifactsResponses];
+
+export type GetRunArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * The run
+         */
+        run_id: string;
+    };
+    query: {
+        /**
+         * The file, from the root.
+         */
+        path: string;
+        /**
+         * Whether it is to be saved rather than shown.
+         */
+        download?: boolean;
+    };
+    url: '/api/v1/tracking/runs/{run_id}/artifacts/content';
+};
+
+export type GetRunArtifactErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetRunArtifactError = GetRunArtifactErrors[keyof GetRunArtifactErrors];
+
+export type GetRunArtifactResponses = {
+    200: FileContent;
+};
+
+export type GetRunArtifactResponse = GetRunArtifactResponses[keyof GetRunArtifactResponses];
+
+export type StreamRunEventsData = {
+    body?: never;
+    path: {
+        /**
+         * The run
+         */
+        run_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tracking/runs/{run_id}/events';
+};
+
+export type StreamRunEventsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type StreamRunEventsError = StreamRunEventsErrors[keyof StreamRunEventsErrors];
+
+export type StreamRunEventsResponses = {
+    /**
+     * Events named after their `type`
+     */
+    200: RunEvent;
+};
+
+export type StreamRunEventsResponse = StreamRunEventsResponses[keyof StreamRunEventsResponses];
+
+export type QuerySeriesData = {
+    body: SeriesQuery;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tracking/series';
+};
+
+export type QuerySeriesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type QuerySeriesError = QuerySeriesErrors[keyof QuerySeriesErrors];
+
+export type QuerySeriesResponses = {
+    200: SeriesResult;
+};
+
+export type QuerySeriesResponse = QuerySeriesResponses[keyof QuerySeriesResponses];
+
+export type MlflowGetArtifactData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The run
+         */
+        run_id?: string;
+        /**
+         * The run, as older clients name it
+         */
+        run_uuid?: string;
+        /**
+         * The file
+         */
+        path: string;
+    };
+    url: '/get-artifact';
+};
+
+export type MlflowGetArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetArtifactError = MlflowGetArtifactErrors[keyof MlflowGetArtifactErrors];
+
+export type MlflowGetArtifactResponses = {
+    200: FileContent;
+};
+
+export type MlflowGetArtifactResponse = MlflowGetArtifactResponses[keyof MlflowGetArtifactResponses];
+
+export type MlflowHealthData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/health';
+};
+
+export type MlflowHealthResponses = {
+    200: string;
+};
+
+export type MlflowHealthResponse = MlflowHealthResponses[keyof MlflowHealthResponses];
+
+export type GetLiveData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/livez';
+};
+
+export type GetLiveResponses = {
+    200: Alive;
+};
+
+export type GetLiveResponse = GetLiveResponses[keyof GetLiveResponses];
+
+export type MlflowGetModelVersionArtifactData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The model's name
+         */
+        name: string;
+        /**
+         * The version's number
+         */
+        version: string;
+        /**
+         * The file
+         */
+        path: string;
+    };
+    url: '/model-versions/get-artifact';
+};
+
+export type MlflowGetModelVersionArtifactErrors = {
+    /**
+     * An error as MLflow's server writes it.
+     */
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
+};
+
+export type MlflowGetModelVersionArtifactError = MlflowGetModelVersionArtifactErrors[keyof MlflowGetModelVersionArtifactErrors];
+
+export type MlflowGetModelVersionArtifactResponses = {
+    200: FileContent;
+};
+
+export type MlflowGetModelVersionArtifactResponse = MlflowGetModelVersionArtifactResponses[keyof MlflowGetModelVersionArtifactResponses];
+
+export type GetReadyData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/readyz';
+};
+
+export type GetReadyErrors = {
+    503: Ready;
+};
+
+export type GetReadyError = GetReadyErrors[keyof GetReadyErrors];
+
+export type GetReadyResponses = {
+    200: Ready;
+};
+
+export type GetReadyResponse = GetReadyResponses[keyof GetReadyResponses];
+
+export type MlflowVersionData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/version';
+};
+
+export type MlflowVersionResponses = {
+    200: string;
+};
+
+export type MlflowVersionResponse = MlflowVersionResponses[keyof MlflowVersionResponses];

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { ChevronRight, File, FileBox, FileImage, FileText, Folder, FolderOpen, Table2 } from 'lucide-react';
 import { useState } from 'react';
-import type { Artifact } from '~/api';
+import type { ArtifactEntry } from '~/api';
 import { describeError } from '~/app/errors';
 import { useProject } from '~/app/project';
 import { cx } from '~/ui/cx';
@@ -9,7 +9,7 @@ import { formatBytes } from '~/ui/format';
 import { Empty, ErrorNote, Loading } from '~/ui/states';
 import { ArtifactPreview } from './artifact-preview';
 import { fileName, parentsOf, previewKind } from './kinds';
-import { listArtifacts, type ArtifactSource } from './source';
+import { listArtifacts, sourceKey, type ArtifactSource } from './source';
 
 interface ArtifactBrowserProps {
   source: ArtifactSource;
@@ -23,7 +23,7 @@ interface ArtifactBrowserProps {
 function useFolder(source: ArtifactSource, path: string, enabled: boolean, live = false) {
   const project = useProject();
   return useQuery({
-    queryKey: ['artifacts', project, source.kind, source.id, path],
+    queryKey: ['artifacts', project, sourceKey(source), path],
     queryFn: ({ signal }) => listArtifacts(source, path, signal),
     enabled,
     refetchInterval: live ? 4_000 : false,
@@ -61,7 +61,7 @@ export function ArtifactBrowser({ source, path, onPath, live, empty }: ArtifactB
 }
 
 interface FoldersProps {
-  items: readonly Artifact[];
+  items: readonly ArtifactEntry[];
   source: ArtifactSource;
   depth: number;
   open: ReadonlySet<string>;
@@ -83,7 +83,7 @@ function Folders(props: FoldersProps) {
 
 const icons = { image: <FileImage />, table: <Table2 />, json: <FileText />, markdown: <FileText />, text: <FileText />, none: <FileBox /> };
 
-function Entry({ item, ...props }: FoldersProps & { item: Artifact }) {
+function Entry({ item, ...props }: FoldersProps & { item: ArtifactEntry }) {
   const { source, depth, open, toggle, path, onPath, live } = props;
   const isOpen = item.is_dir && open.has(item.path);
   const inside = useFolder(source, item.path, isOpen, live);

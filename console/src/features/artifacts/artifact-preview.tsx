@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Download, FileBox, Folder } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useRef } from 'react';
-import type { Artifact } from '~/api';
+import type { ArtifactEntry } from '~/api';
 import { describeError } from '~/app/errors';
 import { useProject } from '~/app/project';
 import { buttonClass } from '~/ui/button';
@@ -12,7 +12,7 @@ import { Table } from '~/ui/table';
 import { RegisterButton } from '../registry/register-button';
 import { JsonTree } from './json-tree';
 import { fileName, parentsOf, parseTable, previewKind } from './kinds';
-import { downloadUrl, listArtifacts, readArtifact, type ArtifactSource } from './source';
+import { downloadUrl, listArtifacts, readArtifact, sourceKey, type ArtifactSource } from './source';
 
 const Markdown = lazy(() => import('~/ui/markdown'));
 
@@ -24,7 +24,7 @@ const maxRows = 500;
 interface PreviewProps {
   source: ArtifactSource;
   path: string;
-  known: Artifact | undefined;
+  known: ArtifactEntry | undefined;
 }
 
 export function ArtifactPreview({ source, path, known }: PreviewProps) {
@@ -32,7 +32,7 @@ export function ArtifactPreview({ source, path, known }: PreviewProps) {
   // A shared link names a path without saying whether it is a folder or how large it is: its parent's list does.
   const parent = parentsOf(path).at(-1) ?? '';
   const siblings = useQuery({
-    queryKey: ['artifacts', project, source.kind, source.id, parent],
+    queryKey: ['artifacts', project, sourceKey(source), parent],
     queryFn: ({ signal }) => listArtifacts(source, parent, signal),
     enabled: !known,
   });
@@ -71,7 +71,7 @@ export function ArtifactPreview({ source, path, known }: PreviewProps) {
 /** A folder with an `MLmodel` file is a model: how to load it, and the way into the registry. */
 function FolderView({ source, path }: { source: ArtifactSource; path: string }) {
   const project = useProject();
-  const files = useQuery({ queryKey: ['artifacts', project, source.kind, source.id, path], queryFn: ({ signal }) => listArtifacts(source, path, signal) });
+  const files = useQuery({ queryKey: ['artifacts', project, sourceKey(source), path], queryFn: ({ signal }) => listArtifacts(source, path, signal) });
   const isModel = files.data?.some((f) => fileName(f.path) === 'MLmodel');
   if (!isModel || source.kind !== 'run') {
     return (
@@ -92,14 +92,14 @@ function FolderView({ source, path }: { source: ArtifactSource; path: string }) 
   );
 }
 
-function FileView({ source, item }: { source: ArtifactSource; item: Artifact }) {
+function FileView({ source, item }: { source: ArtifactSource; item: ArtifactEntry }) {
   const project = useProject();
   const kind = previewKind(item.path);
   const limit = kind === 'image' ? imageLimit : textLimit;
   const tooLarge = kind === 'image' && (item.size ?? 0) > imageLimit;
   const empty = item.size === 0;
   const content = useQuery({
-    queryKey: ['artifact', project, source.kind, source.id, item.path, item.size],
+    queryKey: ['artifact', project, sourceKey(source), item.path, item.size],
     queryFn: async ({ signal }) => {
       const blob = await readArtifact(source, item.path, limit, signal);
       return kind === 'image' ? blob : await blob.text();

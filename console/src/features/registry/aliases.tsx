@@ -1,6 +1,6 @@
 import { AtSign, X } from 'lucide-react';
 import { useState } from 'react';
-import { mlflowDeleteRegisteredModelAlias, mlflowSetRegisteredModelAlias, type RegisteredModel } from '~/api';
+import { mlflowDeleteRegisteredModelAlias, mlflowSetRegisteredModelAlias, type MlflowRegisteredModel } from '~/api';
 import { Button } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
@@ -9,7 +9,7 @@ import { aliasesOf, useRefreshRegistry } from './data';
 import { aliasError } from './rules';
 
 /** The names that point at one version; giving a name another version has moves it here. */
-export function Aliases({ model, version }: { model: RegisteredModel; version: string }) {
+export function Aliases({ model, version }: { model: MlflowRegisteredModel; version: string }) {
   const name = model.name ?? '';
   const refresh = useRefreshRegistry();
   const [adding, setAdding] = useState(false);

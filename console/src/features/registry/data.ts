@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
-import { mlflowGetLoggedModel, mlflowGetModelVersion, mlflowGetRegisteredModel, mlflowSearchModelVersions, mlflowSearchRegisteredModels, type ModelVersion, type RegisteredModel } from '~/api';
+import { getModelVersionLineage, mlflowGetLoggedModel, mlflowGetModelVersion, mlflowGetRegisteredModel, mlflowSearchModelVersions, mlflowSearchRegisteredModels, searchModelRegistrations, type MlflowModelVersion, type MlflowRegisteredModel, type ModelRegistration } from '~/api';
 import { useProject } from '~/app/project';
 import { likePattern, quoteText } from '../runs/grammar';
 
@@ -19,7 +19,7 @@ export function useModel(name: string) {
   const project = useProject();
   return useQuery({
     queryKey: ['model', project, name],
-    queryFn: async () => (await mlflowGetRegisteredModel({ query: { name } })).data.registered_model ?? {},
+    queryFn: async () => (await mlflowGetRegisteredModel({ query: { name } })).data.registered_model,
   });
 }
 
@@ -27,8 +27,8 @@ export function useVersions(name: string) {
   const project = useProject();
   return useQuery({
     queryKey: ['versions', project, name],
-    queryFn: async (): Promise<ModelVersion[]> => {
-      const all: ModelVersion[] = [];
+    queryFn: async (): Promise<MlflowModelVersion[]> => {
+      const all: MlflowModelVersion[] = [];
       let page_token: string | undefined;
       do {
         const { data } = await mlflowSearchModelVersions({
@@ -46,7 +46,7 @@ export function useVersion(name: string, version: string) {
   const project = useProject();
   return useQuery({
     queryKey: ['version', project, name, version],
-    queryFn: async () => (await mlflowGetModelVersion({ query: { name, version } })).data.model_version ?? {},
+    queryFn: async () => (await mlflowGetModelVersion({ query: { name, version } })).data.model_version,
   });
 }
 
@@ -54,8 +54,32 @@ export function useLoggedModel(modelId: string) {
   const project = useProject();
   return useQuery({
     queryKey: ['logged-model', project, modelId],
-    queryFn: async () => (await mlflowGetLoggedModel({ path: { model_id: modelId } })).data.model ?? {},
+    queryFn: async () => (await mlflowGetLoggedModel({ path: { model_id: modelId } })).data.model,
     enabled: modelId !== '',
+  });
+}
+
+/** Where a version comes from: its run, that run's data, and the logged model it is. */
+export function useLineage(name: string, version: string) {
+  const project = useProject();
+  return useQuery({
+    queryKey: ['version', project, name, version, 'lineage'],
+    queryFn: async () => (await getModelVersionLineage({ path: { name, version } })).data,
+  });
+}
+
+/** The registered versions that are these logged models. */
+export function useRegistrations(modelIds: readonly string[]) {
+  const project = useProject();
+  return useQuery({
+    queryKey: ['versions', project, 'of-models', modelIds],
+    queryFn: async () => {
+      const items: ModelRegistration[] = [];
+      for (let i = 0; i < modelIds.length; i += 200) items.push(...(await searchModelRegistrations({ body: { model_ids: modelIds.slice(i, i + 200) } })).data.items);
+      return items;
+    },
+    enabled: modelIds.length > 0,
+    placeholderData: keepPreviousData,
   });
 }
 
@@ -66,6 +90,6 @@ export function useRefreshRegistry() {
 }
 
 /** The aliases of one version, told from the model's own list. */
-export function aliasesOf(model: RegisteredModel | undefined, version: string | undefined): string[] {
+export function aliasesOf(model: MlflowRegisteredModel | undefined, version: string | undefined): string[] {
   return (model?.aliases ?? []).flatMap((a) => (a.alias && a.version === version ? [a.alias] : []));
 }

@@ -6,15 +6,15 @@ import { Card, Facts } from '~/ui/card';
 import { CodeBlock, CopyButton } from '~/ui/copy';
 import { formatTime } from '~/ui/format';
 import { Loading } from '~/ui/states';
-import { Badge } from '~/ui/status';
 import { ownTags, Tags } from '~/ui/tags';
 import { useRun } from '../run/data';
 import { ExperimentCrumb } from '../run/run-page';
-import { useLoggedModel } from './data';
+import { useLoggedModel, useRegistrations } from './data';
 import { LoggedModelStatus } from './logged-models-page';
 import { ModelFiles } from './model-files';
 import { MetricTable, ParamTable } from './model-values';
 import { RegisterButton } from './register-button';
+import { Registrations } from './registrations';
 
 const route = getRouteApi('/session/p/$project/logged-models/$modelId');
 
@@ -24,13 +24,14 @@ export function LoggedModelPage() {
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/p/$project/logged-models/$modelId' });
   const query = useLoggedModel(modelId);
+  const registrations = useRegistrations([modelId]);
   const model = query.data;
   if (query.isError && !model) return <QueryError error={query.error} onRetry={() => void query.refetch()} />;
   if (!model) return <Loading label="Loading model" />;
-  const info = model.info ?? {};
+  const { info } = model;
   return (
     <Page
-      title={info.name ?? modelId}
+      title={info.name}
       crumbs={
         <>
           <Link to="/p/$project/experiments" params={{ project }}>
@@ -58,7 +59,7 @@ export function LoggedModelPage() {
           <div className="grid min-w-0 gap-4">
             <Card title="Files" flush>
               <div className="flex h-[28rem] flex-col">
-                <ModelFiles modelId={modelId} path={search.path} onPath={(path) => void navigate({ search: path ? { path } : {} })} />
+                <ModelFiles source={{ kind: 'model', id: modelId }} path={search.path} onPath={(path) => void navigate({ search: path ? { path } : {} })} />
               </div>
             </Card>
           </div>
@@ -71,18 +72,14 @@ export function LoggedModelPage() {
                   ['Run', info.source_run_id ? <RunLink key="r" runId={info.source_run_id} /> : '—'],
                   [
                     'Registered',
-                    info.registrations?.length ? (
+                    registrations.data?.length ? (
                       <span key="g" className="flex flex-wrap gap-1">
-                        {info.registrations.map((r) => (
-                          <Link key={`${r.name} ${r.version}`} to="/p/$project/models/$name/versions/$version" params={{ project, name: r.name ?? '', version: r.version ?? '' }}>
-                            <Badge tone="accent">
-                              {r.name} v{r.version}
-                            </Badge>
-                          </Link>
-                        ))}
+                        <Registrations items={registrations.data} />
                       </span>
-                    ) : (
+                    ) : registrations.isSuccess ? (
                       'not yet'
+                    ) : (
+                      '…'
                     ),
                   ],
                 ]}
@@ -91,8 +88,8 @@ export function LoggedModelPage() {
             <Card title="Load it">
               <CodeBlock label="Python code" code={`import mlflow\nmodel = mlflow.pyfunc.load_model(\n    "models:/${modelId}"\n)`} />
             </Card>
-            <MetricTable metrics={model.data?.metrics ?? []} />
-            <ParamTable params={(model.data?.params ?? []).map((p) => ({ key: p.key ?? '', value: p.value ?? '' }))} />
+            <MetricTable metrics={model.data.metrics ?? []} />
+            <ParamTable params={model.data.params ?? []} />
             <Card title="Tags">
               <Tags tags={ownTags(info.tags)} />
             </Card>
@@ -108,7 +105,7 @@ function RunLink({ runId }: { runId: string }) {
   const run = useRun(runId);
   return (
     <Link to="/p/$project/runs/$runId" params={{ project, runId }} className="text-accent hover:underline">
-      {run.data?.info?.run_name ?? runId}
+      {run.data?.info.run_name ?? runId}
     </Link>
   );
 }

@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Box } from 'lucide-react';
-import { mlflowSearchLoggedModels, type LoggedModel } from '~/api';
+import { mlflowSearchLoggedModels, type MlflowLoggedModel } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Page, TabBar, tabClass } from '~/app/page';
 import { useProject } from '~/app/project';
@@ -13,6 +13,8 @@ import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
 import { useExperiment } from '../runs/runs-page';
+import { useRegistrations } from './data';
+import { Registrations } from './registrations';
 
 const route = getRouteApi('/session/p/$project/experiments/$experimentId/models');
 
@@ -76,9 +78,10 @@ export function LoggedModelsPage() {
   );
 }
 
-function LoggedModels({ items }: { items: LoggedModel[] }) {
+function LoggedModels({ items }: { items: MlflowLoggedModel[] }) {
   const project = useProject();
-  const keys = [...new Set(items.flatMap((m) => (m.data?.metrics ?? []).flatMap((x) => x.key ?? [])))].slice(0, 6);
+  const registrations = useRegistrations(items.map((m) => m.info.model_id));
+  const keys = [...new Set(items.flatMap((m) => (m.data.metrics ?? []).map((x) => x.key)))].slice(0, 6);
   return (
     <Table label="Logged models" className="md:[&_td:first-child]:pl-6 md:[&_th:first-child]:pl-6">
       <thead>
@@ -97,11 +100,11 @@ function LoggedModels({ items }: { items: LoggedModel[] }) {
       </thead>
       <tbody>
         {items.map((m) => {
-          const info = m.info ?? {};
+          const { info } = m;
           return (
             <Tr key={info.model_id}>
               <Td>
-                <Link to="/p/$project/logged-models/$modelId" params={{ project, modelId: info.model_id ?? '' }} className="font-medium hover:underline">
+                <Link to="/p/$project/logged-models/$modelId" params={{ project, modelId: info.model_id }} className="font-medium hover:underline">
                   {info.name}
                 </Link>
                 {info.model_type ? <span className="ml-2 text-xs text-faint">{info.model_type}</span> : null}
@@ -111,13 +114,7 @@ function LoggedModels({ items }: { items: LoggedModel[] }) {
               </Td>
               <Td>
                 <div className="flex flex-wrap gap-1">
-                  {(info.registrations ?? []).map((r) => (
-                    <Link key={`${r.name} ${r.version}`} to="/p/$project/models/$name/versions/$version" params={{ project, name: r.name ?? '', version: r.version ?? '' }}>
-                      <Badge tone="accent">
-                        {r.name} v{r.version}
-                      </Badge>
-                    </Link>
-                  ))}
+                  <Registrations items={registrations.data?.filter((r) => r.model_id === info.model_id) ?? []} />
                 </div>
               </Td>
               <Td>
@@ -129,7 +126,7 @@ function LoggedModels({ items }: { items: LoggedModel[] }) {
               </Td>
               {keys.map((k) => (
                 <Td key={k} className="text-right">
-                  {formatNumber(m.data?.metrics?.find((x) => x.key === k)?.value)}
+                  {formatNumber(m.data.metrics?.find((x) => x.key === k)?.value)}
                 </Td>
               ))}
               <Td>

@@ -1,7 +1,14 @@
 import { FileBox } from 'lucide-react';
 import { Empty } from '~/ui/states';
 import { ArtifactBrowser } from '../artifacts/artifact-browser';
+import type { ArtifactSource } from '../artifacts/source';
 
-export function ModelFiles({ modelId, path, onPath }: { modelId: string; path: string | undefined; onPath: (path: string | undefined) => void }) {
-  return <ArtifactBrowser source={{ kind: 'model', id: modelId }} path={path} onPath={onPath} empty={<Empty icon={<FileBox />} title="This model has no files" />} />;
+interface ModelFilesProps {
+  source: ArtifactSource;
+  path: string | undefined;
+  onPath: (path: string | undefined) => void;
+}
+
+export function ModelFiles({ source, path, onPath }: ModelFilesProps) {
+  return <ArtifactBrowser source={source} path={path} onPath={onPath} empty={<Empty icon={<FileBox />} title="There are no files here" />} />;
 }

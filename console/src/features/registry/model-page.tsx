@@ -7,8 +7,8 @@ import {
   mlflowRenameRegisteredModel,
   mlflowSetRegisteredModelTag,
   mlflowUpdateRegisteredModel,
-  type ModelVersion,
-  type RegisteredModel,
+  type MlflowModelVersion,
+  type MlflowRegisteredModel,
 } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Page, PageBody } from '~/app/page';
@@ -126,7 +126,7 @@ export function ModelPage() {
   );
 }
 
-function Versions({ model, versions }: { model: RegisteredModel; versions: ModelVersion[] }) {
+function Versions({ model, versions }: { model: MlflowRegisteredModel; versions: MlflowModelVersion[] }) {
   const project = useProject();
   const name = model.name ?? '';
   return (
@@ -176,7 +176,7 @@ function Versions({ model, versions }: { model: RegisteredModel; versions: Model
   );
 }
 
-function ModelMenu({ model, count }: { model: RegisteredModel; count: number | undefined }) {
+function ModelMenu({ model, count }: { model: MlflowRegisteredModel; count: number | undefined }) {
   const project = useProject();
   const navigate = useNavigate();
   const refresh = useRefreshRegistry();

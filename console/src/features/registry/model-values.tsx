@@ -1,8 +1,8 @@
-import type { Metric } from '~/api';
+import type { MlflowLoggedModelMetric } from '~/api';
 import { Card } from '~/ui/card';
 import { formatNumber } from '~/ui/format';
 
-export function MetricTable({ metrics }: { metrics: readonly Metric[] }) {
+export function MetricTable({ metrics }: { metrics: readonly MlflowLoggedModelMetric[] }) {
   if (metrics.length === 0) return null;
   return (
     <Card title="Metrics" flush>

@@ -1,7 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Box, Plus, Search } from 'lucide-react';
 import { useDeferredValue, useEffect, useState } from 'react';
-import { mlflowCreateRegisteredModel, type RegisteredModel } from '~/api';
+import { mlflowCreateRegisteredModel, type MlflowRegisteredModel } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Page } from '~/app/page';
 import { useProject } from '~/app/project';
@@ -63,7 +63,7 @@ export function ModelsPage() {
   );
 }
 
-function ModelsTable({ items }: { items: RegisteredModel[] }) {
+function ModelsTable({ items }: { items: MlflowRegisteredModel[] }) {
   const project = useProject();
   return (
     <Table label="Registered models" className="md:[&_td:first-child]:pl-6 md:[&_th:first-child]:pl-6">

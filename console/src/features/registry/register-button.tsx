@@ -24,7 +24,7 @@ export function RegisterButton({ origin }: { origin: Origin }) {
   const [name, setName] = useState('');
   const known = useQuery({
     queryKey: ['models', project, 'names'],
-    queryFn: async () => ((await mlflowSearchRegisteredModels({ query: { max_results: 1000 } })).data.registered_models ?? []).flatMap((m) => m.name ?? []),
+    queryFn: async () => ((await mlflowSearchRegisteredModels({ query: { max_results: 1000 } })).data.registered_models ?? []).map((m) => m.name),
     enabled: open,
   });
   const problem = modelNameError(name);
@@ -39,7 +39,7 @@ export function RegisterButton({ origin }: { origin: Origin }) {
     }
     const { data } = await mlflowCreateModelVersion({ body: { name: model, ...(await sourceOf(origin)) } });
     await refresh();
-    const version = data.model_version?.version ?? '1';
+    const version = data.model_version.version;
     toast('done', `Registered ${model}, version ${version}`);
     await navigate({ to: '/p/$project/models/$name/versions/$version', params: { project, name: model, version } });
   };
@@ -79,5 +79,5 @@ export function RegisterButton({ origin }: { origin: Origin }) {
 async function sourceOf(origin: Origin) {
   if ('modelId' in origin) return { source: `models:/${origin.modelId}`, model_id: origin.modelId, ...(origin.runId ? { run_id: origin.runId } : {}) };
   const { data } = await mlflowGetRun({ query: { run_id: origin.runId } });
-  return { source: `${data.run?.info?.artifact_uri ?? ''}/${origin.path}`, run_id: origin.runId };
+  return { source: `${data.run.info.artifact_uri}/${origin.path}`, run_id: origin.runId };
 }

@@ -1,7 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
 import { useState } from 'react';
-import { mlflowDeleteModelVersion, mlflowDeleteModelVersionTag, mlflowSetModelVersionTag, mlflowTransitionModelVersionStage, mlflowUpdateModelVersion, type ModelVersion } from '~/api';
+import { mlflowDeleteModelVersion, mlflowDeleteModelVersionTag, mlflowSetModelVersionTag, mlflowTransitionModelVersionStage, mlflowUpdateModelVersion, type MlflowModelVersion } from '~/api';
 import { describeError } from '~/app/errors';
 import { QueryError } from '~/app/fallbacks';
 import { Page, PageBody } from '~/app/page';
@@ -17,9 +17,8 @@ import { ErrorNote, Loading } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { ownTags, Tags } from '~/ui/tags';
 import { toast } from '~/ui/toast';
-import { useRun } from '../run/data';
 import { Aliases } from './aliases';
-import { aliasesOf, useModel, useRefreshRegistry, useVersion } from './data';
+import { aliasesOf, useLineage, useLoggedModel, useModel, useRefreshRegistry, useVersion } from './data';
 import { ModelFiles } from './model-files';
 import { MetricTable, ParamTable } from './model-values';
 import { descriptionMax, stages } from './rules';
@@ -33,6 +32,8 @@ export function VersionPage() {
   const navigate = useNavigate({ from: '/p/$project/models/$name/versions/$version' });
   const query = useVersion(name, version);
   const model = useModel(name);
+  const lineage = useLineage(name, version);
+  const logged = useLoggedModel(lineage.data?.model?.model_id ?? '');
   const refresh = useRefreshRegistry();
   const [deleting, setDeleting] = useState(false);
   const v = query.data;
@@ -57,7 +58,7 @@ export function VersionPage() {
       heading={
         <>
           Version {version}
-          {v.status && v.status !== 'READY' ? <Badge tone="warn">{v.status_message || v.status}</Badge> : null}
+          {v.status === 'READY' ? null : <Badge tone="warn">{v.status}</Badge>}
         </>
       }
       meta={model.data ? <Aliases model={model.data} version={version} /> : null}
@@ -73,7 +74,7 @@ export function VersionPage() {
       <PageBody>
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
           <div className="grid min-w-0 gap-4">
-            <Lineage version={v} />
+            <Lineage lineage={lineage} />
             <Description
               text={v.description ?? ''}
               max={descriptionMax}
@@ -83,13 +84,11 @@ export function VersionPage() {
                 await refresh();
               }}
             />
-            {v.model_id ? (
-              <Card title="Files" flush>
-                <div className="flex h-96 flex-col">
-                  <ModelFiles modelId={v.model_id} path={search.path} onPath={(path) => void navigate({ search: path ? { path } : {} })} />
-                </div>
-              </Card>
-            ) : null}
+            <Card title="Files" flush>
+              <div className="flex h-96 flex-col">
+                <ModelFiles source={{ kind: 'version', name, version }} path={search.path} onPath={(path) => void navigate({ search: path ? { path } : {} })} />
+              </div>
+            </Card>
           </div>
           <div className="grid min-w-0 gap-4">
             <Card title="About">
@@ -97,7 +96,6 @@ export function VersionPage() {
                 items={[
                   ['Created', formatTime(v.creation_timestamp)],
                   ['Changed', formatTime(v.last_updated_timestamp)],
-                  ['By', v.user_id ?? '—'],
                   ['Source', <code key="s" className="font-mono text-xs">{v.source}</code>],
                 ]}
               />
@@ -119,8 +117,8 @@ export function VersionPage() {
                 }}
               />
             </Card>
-            <MetricTable metrics={v.model_metrics ?? []} />
-            <ParamTable params={(v.model_params ?? []).map((p) => ({ key: p.name ?? '', value: p.value ?? '' }))} />
+            <MetricTable metrics={logged.data?.data.metrics ?? []} />
+            <ParamTable params={logged.data?.data.params ?? []} />
           </div>
         </div>
       </PageBody>
@@ -142,11 +140,11 @@ export function VersionPage() {
   );
 }
 
-function Stage({ version: v }: { version: ModelVersion }) {
+function Stage({ version: v }: { version: MlflowModelVersion }) {
   const refresh = useRefreshRegistry();
   const [target, setTarget] = useState<string | null>(null);
   const [archive, setArchive] = useState(true);
-  const current = v.current_stage ?? 'None';
+  const current = v.current_stage;
   const holds = target === 'Staging' || target === 'Production';
   return (
     <>
@@ -164,7 +162,7 @@ function Stage({ version: v }: { version: ModelVersion }) {
         title={`Move version ${v.version} to ${target ?? ''}?`}
         action={`Move to ${target ?? ''}`}
         onSubmit={async () => {
-          await mlflowTransitionModelVersionStage({ body: { name: v.name ?? '', version: v.version ?? '', stage: target ?? current, archive_existing_versions: holds && archive } });
+          await mlflowTransitionModelVersionStage({ body: { name: v.name, version: v.version, stage: target ?? current, archive_existing_versions: holds && archive } });
           toast('done', `Version ${v.version} is in ${target}`);
           await refresh();
         }}
@@ -181,49 +179,64 @@ function Stage({ version: v }: { version: ModelVersion }) {
 }
 
 /** Data → run → logged model → this version, each a link to where it can be seen. */
-function Lineage({ version: v }: { version: ModelVersion }) {
+function Lineage({ lineage }: { lineage: ReturnType<typeof useLineage> }) {
   const project = useProject();
+  if (lineage.isError) return <ErrorNote {...describeError(lineage.error)} onRetry={() => void lineage.refetch()} />;
+  const { run, run_id: runId, datasets, model } = lineage.data ?? { datasets: [] };
   return (
     <Card title="Where it comes from">
-      {v.run_id ? (
-        <RunLineage runId={v.run_id} />
-      ) : (
-        <p className="text-muted">This version names no run.</p>
-      )}
-      {v.model_id ? (
-        <div className="mt-3 flex flex-wrap items-baseline gap-x-3">
-          <span className="w-24 shrink-0 text-faint">Logged model</span>
-          <Link to="/p/$project/logged-models/$modelId" params={{ project, modelId: v.model_id }} className="font-mono text-xs wrap-anywhere text-accent hover:underline">
-            {v.model_id}
-          </Link>
-        </div>
-      ) : null}
+      {lineage.isPending ? <p className="text-faint">…</p> : null}
+      {lineage.isSuccess && !runId && !model ? <p className="text-muted">This version names no run.</p> : null}
+      <div className="flex flex-col gap-3">
+        {run ? (
+          <Origin label="Data">
+            {datasets.length === 0 ? <span className="text-faint">not logged</span> : null}
+            {datasets.map((d) => (
+              <span key={`${d.name} ${d.digest} ${d.context}`} className="inline-flex flex-wrap items-baseline gap-1.5 wrap-anywhere">
+                <span className="font-medium">{d.name}</span> <code className="font-mono text-xs text-faint">{d.digest}</code>
+                {d.context ? <Badge>{d.context}</Badge> : null}
+              </span>
+            ))}
+          </Origin>
+        ) : null}
+        {runId ? (
+          <Origin label="Run">
+            {run ? (
+              <>
+                <Link to="/p/$project/runs/$runId" params={{ project, runId: run.run_id }} className="font-medium text-accent hover:underline">
+                  {run.run_name}
+                </Link>
+                {run.lifecycle_stage === 'deleted' ? <Badge tone="danger">Deleted</Badge> : null}
+                <span className="text-faint">in</span>
+                <Link to="/p/$project/experiments/$experimentId" params={{ project, experimentId: run.experiment_id }} className="hover:underline">
+                  {run.experiment_name}
+                </Link>
+              </>
+            ) : (
+              <>
+                <code className="font-mono text-xs">{runId}</code> <span className="text-faint">is not here (any more)</span>
+              </>
+            )}
+          </Origin>
+        ) : null}
+        {model ? (
+          <Origin label="Logged model">
+            <Link to="/p/$project/logged-models/$modelId" params={{ project, modelId: model.model_id }} className="font-medium text-accent hover:underline">
+              {model.name}
+            </Link>
+            <code className="font-mono text-xs wrap-anywhere text-faint">{model.model_id}</code>
+          </Origin>
+        ) : null}
+      </div>
     </Card>
   );
 }
 
-function RunLineage({ runId }: { runId: string }) {
-  const project = useProject();
-  const run = useRun(runId);
-  if (run.isError) return <ErrorNote {...describeError(run.error)} />;
-  const data = run.data?.inputs?.dataset_inputs ?? [];
+function Origin({ label, children }: { label: string; children: React.ReactNode }) {
   return (
-    <div className="flex flex-col gap-3">
-      <div className="flex flex-wrap items-baseline gap-x-3">
-        <span className="w-24 shrink-0 text-faint">Data</span>
-        {data.length === 0 ? <span className="text-faint">{run.isPending ? '…' : 'not logged'}</span> : null}
-        {data.map(({ dataset }) => (
-          <span key={`${dataset?.name}${dataset?.digest}`} className="wrap-anywhere">
-            <span className="font-medium">{dataset?.name}</span> <code className="font-mono text-xs text-faint">{dataset?.digest}</code>
-          </span>
-        ))}
-      </div>
-      <div className="flex flex-wrap items-baseline gap-x-3">
-        <span className="w-24 shrink-0 text-faint">Run</span>
-        <Link to="/p/$project/runs/$runId" params={{ project, runId }} className="font-medium text-accent hover:underline">
-          {run.data?.info?.run_name ?? runId}
-        </Link>
-      </div>
+    <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
+      <span className="w-24 shrink-0 text-faint">{label}</span>
+      {children}
     </div>
   );
 }

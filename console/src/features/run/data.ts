@@ -1,14 +1,15 @@
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { mlflowGetRun, mlflowSearchLoggedModels, mlflowSearchModelVersions, searchRunRows, streamRunEvents, type Metric, type MetricPoint, type Run } from '~/api';
+import { mlflowGetRun, mlflowSearchLoggedModels, searchRunRows, streamRunEvents, type MlflowMetric, type MetricPoint, type MlflowRun } from '~/api';
 import { useProject } from '~/app/project';
 import { appendPoints } from '../charts/series';
+import { useRegistrations } from '../registry/data';
 import { quoteText } from '../runs/grammar';
 
 export function runQuery(project: string, runId: string) {
   return {
     queryKey: ['run', project, runId],
-    queryFn: async (): Promise<Run> => (await mlflowGetRun({ query: { run_id: runId } })).data.run ?? {},
+    queryFn: async (): Promise<MlflowRun> => (await mlflowGetRun({ query: { run_id: runId } })).data.run,
   };
 }
 
@@ -17,7 +18,7 @@ export function useRun(runId: string) {
 }
 
 /** The logged models a run made, and the registered versions that came out of it. */
-export function useRunModels(run: Run | undefined) {
+export function useRunModels(run: MlflowRun | undefined) {
   const project = useProject();
   const runId = run?.info?.run_id ?? '';
   const experimentId = run?.info?.experiment_id ?? '';
@@ -29,15 +30,11 @@ export function useRunModels(run: Run | undefined) {
     },
     enabled: runId !== '',
   });
-  const versions = useQuery({
-    queryKey: ['versions', project, 'of-run', runId],
-    queryFn: async () => (await mlflowSearchModelVersions({ query: { filter: `run_id = ${quoteText(runId)}`, max_results: 100 } })).data.model_versions ?? [],
-    enabled: runId !== '',
-  });
-  return { models: models.data ?? [], versions: versions.data ?? [] };
+  const registrations = useRegistrations((models.data ?? []).map((m) => m.info.model_id));
+  return { models: models.data ?? [], registrations: registrations.data ?? [] };
 }
 
-export function useChildRuns(run: Run | undefined) {
+export function useChildRuns(run: MlflowRun | undefined) {
   const project = useProject();
   const runId = run?.info?.run_id ?? '';
   const experimentId = run?.info?.experiment_id ?? '';
@@ -52,7 +49,7 @@ export function useChildRuns(run: Run | undefined) {
 export type LiveState = 'off' | 'connecting' | 'live' | 'broken';
 
 /** While the run goes on: its events by server-sent events, put into the cached run and curves. Reconnects by itself. */
-export function useLiveRun(runId: string, run: Run | undefined): LiveState {
+export function useLiveRun(runId: string, run: MlflowRun | undefined): LiveState {
   const client = useQueryClient();
   const project = useProject();
   const [state, setState] = useState<LiveState>('off');
@@ -101,7 +98,7 @@ export function useLiveRun(runId: string, run: Run | undefined): LiveState {
 }
 
 /** The newest value of each metric, as the server would choose it: highest step, then latest time. */
-export function latest(metrics: readonly Metric[], points: readonly MetricPoint[]): Metric[] {
+export function latest(metrics: readonly MlflowMetric[], points: readonly MetricPoint[]): MlflowMetric[] {
   const byKey = new Map(metrics.map((m) => [m.key ?? '', m]));
   for (const p of points) {
     const now = byKey.get(p.key);
@@ -112,7 +109,7 @@ export function latest(metrics: readonly Metric[], points: readonly MetricPoint[
 }
 
 function patchLatest(client: QueryClient, project: string, runId: string, points: readonly MetricPoint[]) {
-  client.setQueryData(['run', project, runId], (run: Run | undefined) =>
+  client.setQueryData(['run', project, runId], (run: MlflowRun | undefined) =>
     run ? { ...run, data: { ...run.data, metrics: latest(run.data?.metrics ?? [], points) } } : run,
   );
 }

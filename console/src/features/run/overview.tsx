@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Box, Database, Search } from 'lucide-react';
 import { useState } from 'react';
-import { mlflowDeleteTag, mlflowSetTag, type Run } from '~/api';
+import { mlflowDeleteTag, mlflowSetTag, type MlflowRun } from '~/api';
 import { PageBody } from '~/app/page';
 import { useProject } from '~/app/project';
 import { Card, Facts } from '~/ui/card';
@@ -15,31 +15,32 @@ import { Table, Td, Th, Tr } from '~/ui/table';
 import { ownTags, Tags } from '~/ui/tags';
 import { Elapsed } from '~/ui/time';
 import { RegisterButton } from '../registry/register-button';
+import { Registrations } from '../registry/registrations';
 import { useChildRuns, useRunModels } from './data';
 
 const note = 'mlflow.note.content';
 
-export function Overview({ run }: { run: Run }) {
+export function Overview({ run }: { run: MlflowRun }) {
   const project = useProject();
   const client = useQueryClient();
-  const runId = run.info?.run_id ?? '';
-  const tags = run.data?.tags ?? [];
+  const runId = run.info.run_id;
+  const tags = run.data.tags ?? [];
   const tag = (key: string) => tags.find((t) => t.key === key)?.value;
   const fresh = () => Promise.all([client.invalidateQueries({ queryKey: ['run', project, runId] }), client.invalidateQueries({ queryKey: ['runs', project] })]);
   const setTag = async (key: string, value: string) => {
     await mlflowSetTag({ body: { run_id: runId, key, value } });
     await fresh();
   };
-  const metrics = (run.data?.metrics ?? []).filter((m) => !m.key?.startsWith('system/'));
+  const metrics = (run.data.metrics ?? []).filter((m) => !m.key.startsWith('system/'));
   return (
     <PageBody>
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="grid min-w-0 gap-4">
           <div className="grid items-start gap-4 md:grid-cols-2">
-            <KeyValues title="Metrics" items={metrics.map((m) => ({ key: m.key ?? '', value: formatNumber(m.value), exact: String(m.value ?? '') }))} empty="No metrics were logged." />
+            <KeyValues title="Metrics" items={metrics.map((m) => ({ key: m.key, value: formatNumber(m.value), exact: String(m.value) }))} empty="No metrics were logged." />
             <KeyValues
               title="Parameters"
-              items={(run.data?.params ?? []).map((p) => ({ key: p.key ?? '', value: p.value ?? '', exact: p.value ?? '' }))}
+              items={(run.data.params ?? []).map((p) => ({ key: p.key, value: p.value, exact: p.value }))}
               empty="No parameters were logged."
               mono
             />
@@ -51,11 +52,11 @@ export function Overview({ run }: { run: Run }) {
           <Card title="About">
             <Facts
               items={[
-                ['Status', <RunStatus key="s" status={run.info?.status} />],
-                ['Started', formatTime(run.info?.start_time)],
-                ['Ended', formatTime(run.info?.end_time) || '—'],
-                ['Duration', <Elapsed key="d" from={run.info?.start_time} to={run.info?.end_time} running={run.info?.status === 'RUNNING'} />],
-                ['User', run.info?.user_id ?? tag('mlflow.user') ?? '—'],
+                ['Status', <RunStatus key="s" status={run.info.status} />],
+                ['Started', formatTime(run.info.start_time)],
+                ['Ended', formatTime(run.info.end_time) || '—'],
+                ['Duration', <Elapsed key="d" from={run.info.start_time} to={run.info.end_time} running={run.info.status === 'RUNNING'} />],
+                ['User', run.info.user_id ?? tag('mlflow.user') ?? '—'],
                 ...source(tag),
                 ...parent(project, tag('mlflow.parentRunId')),
               ]}
@@ -157,7 +158,7 @@ function cx2(mono: boolean | undefined) {
   return `border-b px-4 py-1.5 wrap-anywhere ${mono ? 'font-mono text-xs' : 'text-right font-medium'}`;
 }
 
-function Children({ run }: { run: Run }) {
+function Children({ run }: { run: MlflowRun }) {
   const project = useProject();
   const children = useChildRuns(run);
   if (!children.data || children.data.length === 0) return null;
@@ -201,12 +202,12 @@ function Children({ run }: { run: Run }) {
 }
 
 /** What went into the run and what came out of it. */
-function Lineage({ run }: { run: Run }) {
+function Lineage({ run }: { run: MlflowRun }) {
   const project = useProject();
-  const { models, versions } = useRunModels(run);
-  const inputs = run.inputs?.dataset_inputs ?? [];
-  const modelInputs = (run.inputs?.model_inputs ?? []).flatMap((m) => m.model_id ?? []);
-  const runId = run.info?.run_id ?? '';
+  const { models, registrations } = useRunModels(run);
+  const inputs = run.inputs.dataset_inputs ?? [];
+  const modelInputs = (run.inputs.model_inputs ?? []).map((m) => m.model_id);
+  const runId = run.info.run_id;
   return (
     <>
       <Card title="Data in">
@@ -215,19 +216,19 @@ function Lineage({ run }: { run: Run }) {
           {inputs.map(({ dataset, tags }) => {
             const context = tags?.find((t) => t.key === 'mlflow.data.context')?.value;
             return (
-              <li key={`${dataset?.name} ${dataset?.digest} ${context}`} className="flex gap-2">
+              <li key={`${dataset.name} ${dataset.digest} ${context}`} className="flex gap-2">
                 <Database aria-hidden className="mt-0.5 size-4 shrink-0 text-faint" />
                 <div className="min-w-0">
                   <div className="flex flex-wrap items-center gap-1.5">
-                    <span className="font-medium wrap-anywhere">{dataset?.name}</span>
+                    <span className="font-medium wrap-anywhere">{dataset.name}</span>
                     {context ? <Badge>{context}</Badge> : null}
                   </div>
                   <div className="flex items-center gap-1 text-xs text-faint">
-                    <code className="font-mono">{dataset?.digest}</code>
-                    {dataset?.digest ? <CopyButton text={dataset.digest} label="Copy digest" /> : null}
-                    {dataset?.source_type}
+                    <code className="font-mono">{dataset.digest}</code>
+                    {dataset.digest ? <CopyButton text={dataset.digest} label="Copy digest" /> : null}
+                    {dataset.source_type}
                   </div>
-                  <DatasetSize profile={dataset?.profile} />
+                  <DatasetSize profile={dataset.profile} />
                 </div>
               </li>
             );
@@ -246,28 +247,16 @@ function Lineage({ run }: { run: Run }) {
         {models.length === 0 ? <p className="text-faint">No model was logged.</p> : null}
         <ul className="flex flex-col gap-3">
           {models.map((m) => {
-            const modelId = m.info?.model_id ?? '';
-            const registered = versions.filter((v) => v.model_id === modelId);
+            const modelId = m.info.model_id;
             return (
               <li key={modelId} className="flex gap-2">
                 <Box aria-hidden className="mt-0.5 size-4 shrink-0 text-faint" />
                 <div className="min-w-0 flex-1">
                   <Link to="/p/$project/logged-models/$modelId" params={{ project, modelId }} className="font-medium wrap-anywhere hover:underline">
-                    {m.info?.name}
+                    {m.info.name}
                   </Link>
                   <div className="mt-1 flex flex-wrap items-center gap-1.5">
-                    {registered.map((v) => (
-                      <Link
-                        key={`${v.name} ${v.version}`}
-                        to="/p/$project/models/$name/versions/$version"
-                        params={{ project, name: v.name ?? '', version: v.version ?? '' }}
-                        className="hover:underline"
-                      >
-                        <Badge tone="accent">
-                          {v.name} v{v.version}
-                        </Badge>
-                      </Link>
-                    ))}
+                    <Registrations items={registrations.filter((r) => r.model_id === modelId)} />
                     <RegisterButton origin={{ runId, modelId }} />
                   </div>
                 </div>
@@ -281,7 +270,7 @@ function Lineage({ run }: { run: Run }) {
 }
 
 /** The client writes a dataset's size into its profile, as JSON text. */
-function DatasetSize({ profile }: { profile: string | undefined }) {
+function DatasetSize({ profile }: { profile: string | null | undefined }) {
   if (!profile) return null;
   let rows: unknown;
   try {

@@ -2,7 +2,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useQueryClient } from '@tanstack/react-query';
 import { GitCompareArrows, MoreHorizontal, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
-import { mlflowDeleteRun, mlflowRestoreRun, mlflowUpdateRun, type Run } from '~/api';
+import { mlflowDeleteRun, mlflowRestoreRun, mlflowUpdateRun, type MlflowRun } from '~/api';
 import { useProject } from '~/app/project';
 import { buttonClass } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
@@ -11,7 +11,7 @@ import { Menu, MenuItem } from '~/ui/menu';
 import { toast } from '~/ui/toast';
 import { useChildRuns } from './data';
 
-export function RunMenu({ run, onChanged }: { run: Run; onChanged: () => Promise<unknown> }) {
+export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => Promise<unknown> }) {
   const project = useProject();
   const navigate = useNavigate();
   const client = useQueryClient();
