@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "tests fail by panicking, wait in real time and start real processes"
+    clippy::print_stderr,
+    reason = "tests fail by panicking, wait in real time, start real processes and show their log when asked"
 )]
 
 mod backup;
