@@ -12,6 +12,6 @@ export async function findThings(text: string) {
   return {
     experiments: experiments.data.items.map((e) => ({ id: e.experiment_id, name: e.name })),
     runs: runs.data.items.map((r) => ({ id: r.run_id, name: r.run_name })),
-    models: (models.data.registered_models ?? []).map((m) => ({ name: m.name ?? '' })),
+    models: (models.data.registered_models ?? []).map((m) => ({ name: m.name })),
   };
 }

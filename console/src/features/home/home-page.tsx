@@ -166,7 +166,7 @@ function Models() {
       <ul className="py-1">
         {items.slice(0, 6).map((m) => (
           <li key={m.name}>
-            <Link to="/p/$project/models/$name" params={{ project, name: m.name ?? '' }} className="flex items-baseline justify-between gap-3 px-4 py-1.5 hover:bg-hover">
+            <Link to="/p/$project/models/$name" params={{ project, name: m.name }} className="flex items-baseline justify-between gap-3 px-4 py-1.5 hover:bg-hover">
               <span className="min-w-0 truncate">{m.name}</span>
               <span className="shrink-0 text-xs text-faint">{(m.aliases ?? []).map((a) => `@${a.alias}`).join(' ')}</span>
             </Link>

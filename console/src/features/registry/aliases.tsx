@@ -10,7 +10,7 @@ import { aliasError } from './rules';
 
 /** The names that point at one version; giving a name another version has moves it here. */
 export function Aliases({ model, version }: { model: MlflowRegisteredModel; version: string }) {
-  const name = model.name ?? '';
+  const name = model.name;
   const refresh = useRefreshRegistry();
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<string | null>(null);

@@ -91,5 +91,5 @@ export function useRefreshRegistry() {
 
 /** The aliases of one version, told from the model's own list. */
 export function aliasesOf(model: MlflowRegisteredModel | undefined, version: string | undefined): string[] {
-  return (model?.aliases ?? []).flatMap((a) => (a.alias && a.version === version ? [a.alias] : []));
+  return (model?.aliases ?? []).flatMap((a) => (a.version === version ? [a.alias] : []));
 }

@@ -128,7 +128,7 @@ export function ModelPage() {
 
 function Versions({ model, versions }: { model: MlflowRegisteredModel; versions: MlflowModelVersion[] }) {
   const project = useProject();
-  const name = model.name ?? '';
+  const name = model.name;
   return (
     <Table label="Versions">
       <thead>
@@ -144,7 +144,7 @@ function Versions({ model, versions }: { model: MlflowRegisteredModel; versions:
         {versions.map((v) => (
           <Tr key={v.version}>
             <Td>
-              <Link to="/p/$project/models/$name/versions/$version" params={{ project, name, version: v.version ?? '' }} className="font-medium hover:underline">
+              <Link to="/p/$project/models/$name/versions/$version" params={{ project, name, version: v.version }} className="font-medium hover:underline">
                 v{v.version}
               </Link>
               {v.status && v.status !== 'READY' ? (
@@ -154,7 +154,7 @@ function Versions({ model, versions }: { model: MlflowRegisteredModel; versions:
               ) : null}
             </Td>
             <Td>
-              <Aliases model={model} version={v.version ?? ''} />
+              <Aliases model={model} version={v.version} />
             </Td>
             <Td>{v.current_stage && v.current_stage !== 'None' ? <Badge>{v.current_stage}</Badge> : <span className="text-faint">–</span>}</Td>
             <Td>
@@ -180,7 +180,7 @@ function ModelMenu({ model, count }: { model: MlflowRegisteredModel; count: numb
   const project = useProject();
   const navigate = useNavigate();
   const refresh = useRefreshRegistry();
-  const name = model.name ?? '';
+  const name = model.name;
   const [asking, setAsking] = useState<'rename' | 'delete' | null>(null);
   const [newName, setNewName] = useState(name);
   const close = (open: boolean) => !open && setAsking(null);

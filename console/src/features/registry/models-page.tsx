@@ -78,7 +78,7 @@ function ModelsTable({ items }: { items: MlflowRegisteredModel[] }) {
       </thead>
       <tbody>
         {items.map((m) => {
-          const name = m.name ?? '';
+          const name = m.name;
           const newest = Math.max(0, ...(m.latest_versions ?? []).map((v) => Number(v.version)));
           return (
             <Tr key={name}>

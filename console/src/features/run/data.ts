@@ -20,8 +20,8 @@ export function useRun(runId: string) {
 /** The logged models a run made, and the registered versions that came out of it. */
 export function useRunModels(run: MlflowRun | undefined) {
   const project = useProject();
-  const runId = run?.info?.run_id ?? '';
-  const experimentId = run?.info?.experiment_id ?? '';
+  const runId = run?.info.run_id ?? '';
+  const experimentId = run?.info.experiment_id ?? '';
   const models = useQuery({
     queryKey: ['logged-models', project, 'of-run', runId],
     queryFn: async () => {
@@ -36,8 +36,8 @@ export function useRunModels(run: MlflowRun | undefined) {
 
 export function useChildRuns(run: MlflowRun | undefined) {
   const project = useProject();
-  const runId = run?.info?.run_id ?? '';
-  const experimentId = run?.info?.experiment_id ?? '';
+  const runId = run?.info.run_id ?? '';
+  const experimentId = run?.info.experiment_id ?? '';
   return useQuery({
     queryKey: ['runs', project, experimentId, 'children-of', runId],
     queryFn: async () =>
@@ -53,8 +53,8 @@ export function useLiveRun(runId: string, run: MlflowRun | undefined): LiveState
   const client = useQueryClient();
   const project = useProject();
   const [state, setState] = useState<LiveState>('off');
-  const running = run?.info?.status === 'RUNNING' || run?.info?.status === 'SCHEDULED';
-  const startMs = run?.info?.start_time ?? null;
+  const running = run?.info.status === 'RUNNING' || run?.info.status === 'SCHEDULED';
+  const startMs = run?.info.start_time ?? null;
   useEffect(() => {
     if (!running) return;
     const controller = new AbortController();
@@ -99,10 +99,10 @@ export function useLiveRun(runId: string, run: MlflowRun | undefined): LiveState
 
 /** The newest value of each metric, as the server would choose it: highest step, then latest time. */
 export function latest(metrics: readonly MlflowMetric[], points: readonly MetricPoint[]): MlflowMetric[] {
-  const byKey = new Map(metrics.map((m) => [m.key ?? '', m]));
+  const byKey = new Map(metrics.map((m) => [m.key, m]));
   for (const p of points) {
     const now = byKey.get(p.key);
-    const newer = !now || p.step > (now.step ?? 0) || (p.step === (now.step ?? 0) && p.timestamp_ms >= (now.timestamp ?? 0));
+    const newer = !now || p.step > now.step || (p.step === now.step && p.timestamp_ms >= now.timestamp);
     if (newer) byKey.set(p.key, { ...now, key: p.key, value: p.value, step: p.step, timestamp: p.timestamp_ms });
   }
   return [...byKey.values()];
@@ -110,6 +110,6 @@ export function latest(metrics: readonly MlflowMetric[], points: readonly Metric
 
 function patchLatest(client: QueryClient, project: string, runId: string, points: readonly MetricPoint[]) {
   client.setQueryData(['run', project, runId], (run: MlflowRun | undefined) =>
-    run ? { ...run, data: { ...run.data, metrics: latest(run.data?.metrics ?? [], points) } } : run,
+    run ? { ...run, data: { ...run.data, metrics: latest(run.data.metrics ?? [], points) } } : run,
   );
 }

@@ -56,7 +56,7 @@ export function Overview({ run }: { run: MlflowRun }) {
                 ['Started', formatTime(run.info.start_time)],
                 ['Ended', formatTime(run.info.end_time) || '—'],
                 ['Duration', <Elapsed key="d" from={run.info.start_time} to={run.info.end_time} running={run.info.status === 'RUNNING'} />],
-                ['User', run.info.user_id ?? tag('mlflow.user') ?? '—'],
+                ['User', run.info.user_id || tag('mlflow.user') || '—'],
                 ...source(tag),
                 ...parent(project, tag('mlflow.parentRunId')),
               ]}

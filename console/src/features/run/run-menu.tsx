@@ -18,9 +18,9 @@ export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => P
   const [asking, setAsking] = useState<'rename' | 'delete' | 'restore' | null>(null);
   const [name, setName] = useState('');
   const children = useChildRuns(run);
-  const runId = run.info?.run_id ?? '';
-  const runName = run.info?.run_name ?? runId;
-  const deleted = run.info?.lifecycle_stage === 'deleted';
+  const runId = run.info.run_id;
+  const runName = run.info.run_name;
+  const deleted = run.info.lifecycle_stage === 'deleted';
   const close = (open: boolean) => !open && setAsking(null);
   const fresh = () => Promise.all([onChanged(), client.invalidateQueries({ queryKey: ['runs', project] })]);
   const childIds = (children.data ?? []).map((c) => c.run_id);
@@ -82,7 +82,7 @@ export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => P
           await mlflowDeleteRun({ body: { run_id: runId } });
           toast('done', `Deleted ${runName}`);
           await fresh();
-          await navigate({ to: '/p/$project/experiments/$experimentId', params: { project, experimentId: run.info?.experiment_id ?? '0' } });
+          await navigate({ to: '/p/$project/experiments/$experimentId', params: { project, experimentId: run.info.experiment_id } });
         }}
       />
       <FormDialog

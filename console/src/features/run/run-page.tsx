@@ -28,13 +28,13 @@ export function RunPage() {
   const query = useRun(runId);
   const run = query.data;
   const live = useLiveRun(runId, run);
-  const experimentId = run?.info?.experiment_id;
+  const experimentId = run?.info.experiment_id;
   const tab = search.tab ?? 'overview';
 
   if (query.isError && !run) return <QueryError error={query.error} onRetry={() => void query.refetch()} />;
   if (!run) return <Loading label="Loading run" />;
-  const info = run.info ?? {};
-  const metrics = (run.data?.metrics ?? []).flatMap((m) => m.key ?? []);
+  const { info } = run;
+  const metrics = (run.data.metrics ?? []).map((m) => m.key);
   const system = metrics.filter((k) => k.startsWith('system/'));
   const own = metrics.filter((k) => !k.startsWith('system/'));
   const running = info.status === 'RUNNING';
@@ -43,7 +43,7 @@ export function RunPage() {
 
   return (
     <Page
-      title={info.run_name ?? runId}
+      title={info.run_name}
       crumbs={<Crumbs experimentId={experimentId} />}
       heading={
         <>

@@ -30,7 +30,7 @@ export function useExperiment(experimentId: string) {
   const project = useProject();
   return useQuery({
     queryKey: ['experiment', project, experimentId],
-    queryFn: async () => (await mlflowGetExperiment({ query: { experiment_id: experimentId } })).data.experiment ?? {},
+    queryFn: async () => (await mlflowGetExperiment({ query: { experiment_id: experimentId } })).data.experiment,
   });
 }
 
