@@ -11,5 +11,5 @@ pub(crate) mod system;
 pub(crate) use directory::choose;
 pub use directory::{ProjectDirectory, ProjectRef};
 pub use model::{DEFAULT_SLUG, Organization, Project, Slug};
-pub use system::{PlacedProject, placed_projects};
 pub use service::{NewProject, ProjectChange, Projects};
+pub use system::{PlacedProject, placed_projects};

@@ -44,7 +44,10 @@ impl std::fmt::Display for CallError {
 impl CallError {
     /// Whether the server does not have what was asked for, or never heard of such a call.
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self.status, Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED))
+        matches!(
+            self.status,
+            Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
+        )
     }
 }
 
@@ -68,7 +71,10 @@ pub(crate) struct Source {
 
 impl Source {
     /// A source at that address. What stands before an `@` in it is taken as user name and password.
-    #[expect(clippy::disallowed_methods, reason = "the operator names this one address; there is nothing to guard it from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the operator names this one address; there is nothing to guard it from"
+    )]
     pub(crate) fn new(uri: &str, mut credentials: SourceCredentials) -> Result<Self, String> {
         let mut base = Url::parse(uri).map_err(|e| format!("--uri {uri:?} is not an address: {e}"))?;
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {

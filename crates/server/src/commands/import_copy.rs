@@ -65,7 +65,10 @@ pub(crate) struct Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { experiments, runs, points, models, registered, versions, files, bytes, there, .. } = self;
-        writeln!(f, "copied {experiments} experiments, {runs} runs with {points} metric points, {models} logged models,")?;
+        writeln!(
+            f,
+            "copied {experiments} experiments, {runs} runs with {points} metric points, {models} logged models,"
+        )?;
         writeln!(f, "  {registered} registered models with {versions} versions, {files} files ({bytes} bytes)")?;
         if *there > 0 {
             writeln!(f, "{there} runs, models and versions had been copied before")?;
@@ -217,7 +220,12 @@ impl Copy {
         Ok(todo)
     }
 
-    fn sort(&mut self, of: OwnerKind, outcomes: impl Iterator<Item = (String, Reserved)>, todo: &mut Vec<(String, Missing)>) {
+    fn sort(
+        &mut self,
+        of: OwnerKind,
+        outcomes: impl Iterator<Item = (String, Reserved)>,
+        todo: &mut Vec<(String, Missing)>,
+    ) {
         for (id, outcome) in outcomes {
             match outcome {
                 Reserved::New | Reserved::Unfinished => todo.push((id, Missing::Everything)),

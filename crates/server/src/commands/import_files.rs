@@ -64,12 +64,7 @@ impl Copy {
         self.tally.unproxied.push(format!("{} {id}, which stay at {uri}", word(of)));
     }
 
-    async fn file(
-        &mut self,
-        tree: &Tree<'_>,
-        path: &str,
-        size: Option<i64>,
-    ) -> Result<TrackingResult<()>, Failure> {
+    async fn file(&mut self, tree: &Tree<'_>, path: &str, size: Option<i64>) -> Result<TrackingResult<()>, Failure> {
         let size = size.and_then(|size| u64::try_from(size).ok());
         let place = match self.transfer.place_for(tree.of, tree.id, path, size).await {
             Ok(Some(place)) => place,
@@ -129,7 +124,8 @@ impl Tree<'_> {
             (Some(root), _) => {
                 let whole = join(root, path);
                 let parts = whole.split('/').filter(|part| !part.is_empty());
-                let call: Vec<&str> = ["api", "2.0", "mlflow-artifacts", "artifacts"].into_iter().chain(parts).collect();
+                let call: Vec<&str> =
+                    ["api", "2.0", "mlflow-artifacts", "artifacts"].into_iter().chain(parts).collect();
                 source.download(&call, &[]).await
             }
             (None, OwnerKind::Run) => source.download(&["get-artifact"], &[("run_id", self.id), ("path", path)]).await,
@@ -148,7 +144,8 @@ fn below_root<'q, 's>(query: &'q [(&'s str, &'s str)], folder: &str) -> &'q [(&'
 
 /// What tells one store from another: scheme and host.
 fn store_of(uri: &str) -> String {
-    Url::parse(uri).map_or_else(|_| String::new(), |url| format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()))
+    Url::parse(uri)
+        .map_or_else(|_| String::new(), |url| format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()))
 }
 
 fn join(folder: &str, name: &str) -> String {

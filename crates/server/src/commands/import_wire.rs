@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rhiza_tracking::importer::model::{
-    Dataset, Experiment, Model, ModelPoint, Output, Registered, Run, Version,
-};
+use rhiza_tracking::importer::model::{Dataset, Experiment, Model, ModelPoint, Output, Registered, Run, Version};
 use rhiza_tracking::logged_models::model::Status;
 use rhiza_tracking::metrics::Point;
 use rhiza_tracking::registry::model::Stage;
@@ -453,7 +451,10 @@ mod tests {
         assert_eq!(page.next(), None);
         let points: Vec<Point> = page.metrics.iter().map(WireMetric::point).collect();
         assert!(points[0].value.is_nan() && points[0].step == 2);
-        assert_eq!((points[1].value.to_bits(), points[1].timestamp), (0.123_456_789_012_345_68_f64.to_bits(), 9_007_199_254_740_993));
+        assert_eq!(
+            (points[1].value.to_bits(), points[1].timestamp),
+            (0.123_456_789_012_345_68_f64.to_bits(), 9_007_199_254_740_993)
+        );
         assert_eq!((points[2].value, points[3].value), (f64::MIN, 7.0));
         assert!(serde_json::from_str::<MetricPage>(r#"{"metrics":[{"key":"a","value":"high"}]}"#).is_err());
     }
