@@ -86,7 +86,7 @@ rhiza_testkit::db_tests! {
 
         let them = caller(db.tenant());
         assert!(registry.lineage(&them, "wine", "1").await.is_err());
-        assert!(registry.registrations(&them, &[model_id.clone()]).await.unwrap().is_empty());
+        assert!(registry.registrations(&them, std::slice::from_ref(&model_id)).await.unwrap().is_empty());
         registry.delete_version(&us, "wine", "1").await.unwrap();
         assert!(registry.lineage(&us, "wine", "1").await.is_err());
         assert!(registry.registrations(&us, &[model_id]).await.unwrap().is_empty());
