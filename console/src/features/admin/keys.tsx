@@ -56,8 +56,8 @@ export function Keys() {
                 <Th>Name</Th>
                 <Th>Key</Th>
                 <Th>Last used</Th>
-                <Th>Expires</Th>
-                <Th>Created</Th>
+                <Th className="max-sm:hidden">Expires</Th>
+                <Th className="max-md:hidden">Created</Th>
                 <Th>
                   <span className="sr-only">Actions</span>
                 </Th>
@@ -66,15 +66,15 @@ export function Keys() {
             <tbody>
               {items.map((key) => (
                 <Tr key={key.id}>
-                  <Td className="font-medium wrap-anywhere">{key.name}</Td>
+                  <Td className="min-w-28 font-medium wrap-anywhere">{key.name}</Td>
                   <Td>
                     <code className="font-mono text-xs whitespace-nowrap">{key.prefix}…</code>
                   </Td>
                   <Td>
                     <Ago at={key.last_used_at} empty="never" />
                   </Td>
-                  <Td>{key.expires_at ? <span title={formatTime(key.expires_at)}>{<Ago at={key.expires_at} />}</span> : <span className="text-faint">never</span>}</Td>
-                  <Td>
+                  <Td className="max-sm:hidden">{key.expires_at ? <span title={formatTime(key.expires_at)}>{<Ago at={key.expires_at} />}</span> : <span className="text-faint">never</span>}</Td>
+                  <Td className="max-md:hidden">
                     <Ago at={key.created_at} />
                   </Td>
                   <Td className="text-right">

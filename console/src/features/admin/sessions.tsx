@@ -26,9 +26,9 @@ export function Sessions() {
             <thead>
               <tr>
                 <Th>Browser</Th>
-                <Th>Address</Th>
+                <Th className="max-sm:hidden">Address</Th>
                 <Th>Last seen</Th>
-                <Th>Signed in</Th>
+                <Th className="max-md:hidden">Signed in</Th>
                 <Th>
                   <span className="sr-only">Actions</span>
                 </Th>
@@ -37,14 +37,14 @@ export function Sessions() {
             <tbody>
               {sessions.data.map((s) => (
                 <Tr key={s.id}>
-                  <Td>
+                  <Td className="min-w-28">
                     <span title={s.user_agent ?? ''}>{describeAgent(s.user_agent)}</span>
                   </Td>
-                  <Td>{s.ip ?? '—'}</Td>
+                  <Td className="max-sm:hidden">{s.ip ?? '—'}</Td>
                   <Td>
                     <Ago at={s.last_seen_at} />
                   </Td>
-                  <Td>
+                  <Td className="max-md:hidden">
                     <Ago at={s.created_at} />
                   </Td>
                   <Td className="text-right">

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunRow } from '~/api';
-import { dimension, extremes, facts, startAxes } from './model';
+import { dimension, extremes, facts, pieces, startAxes } from './model';
 
 const run = (id: string, params: Record<string, string>, metrics: RunRow['metrics']): RunRow => ({
   run_id: id, run_name: id, experiment_id: '1', status: 'FINISHED', lifecycle_stage: 'active', user_id: '', child_count: 0, params, metrics, tags: {}, datasets: [], models: [], registered: [],
@@ -18,7 +18,8 @@ describe('facts', () => {
     expect(fact('p:same').differs).toBe(false);
   });
   it('begins the plots with what differs, without system metrics', () => {
-    expect(startAxes(all)).toEqual(['p:kind', 'p:lr', 'm:loss']);
+    expect(startAxes(all)).toEqual(['p:lr', 'p:kind', 'm:loss']);
+    expect(startAxes(facts([run('a', { lr: '1' }, {}), run('b', {}, {})]))).toEqual([]);
   });
 });
 
@@ -29,6 +30,16 @@ describe('dimension', () => {
   });
   it('has no place for NaN', () => {
     expect(dimension(fact('m:loss')).values).toEqual([2, null, 1]);
+  });
+});
+
+describe('pieces', () => {
+  it('breaks a line where there is no value', () => {
+    expect(pieces([1, 2, null, 0, null])).toEqual([
+      [1, 2, null, null, null],
+      [null, null, null, 0, null],
+    ]);
+    expect(pieces([null, null])).toEqual([]);
   });
 });
 

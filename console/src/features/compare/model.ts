@@ -51,12 +51,38 @@ export function dimension(fact: Fact): Dimension {
   return { id: fact.id, name: fact.key, kind: 'category', categories, values: fact.values.map((v) => (v === undefined ? null : categories.indexOf(v))) };
 }
 
-/** What the plots begin with: the parameters that differ, then the first metrics that do. */
+/**
+ * What the plots begin with: parameters that differ, then metrics that do; those that most runs have first, and none
+ * that only one run has.
+ */
 export function startAxes(all: readonly Fact[]): string[] {
-  const differing = all.filter((f) => f.differs && !f.key.startsWith('system/'));
-  const params = differing.filter((f) => f.kind === 'param').slice(0, 5);
-  const metrics = differing.filter((f) => f.kind === 'metric').slice(0, 3);
-  return [...params, ...metrics].map((f) => f.id);
+  const held = (f: Fact) => f.values.filter((v) => v !== undefined).length;
+  const most = (kind: Fact['kind'], count: number) =>
+    all
+      .filter((f) => f.kind === kind && f.differs && !f.key.startsWith('system/') && held(f) > 1)
+      .sort((a, b) => held(b) - held(a))
+      .slice(0, count);
+  return [...most('param', 5), ...most('metric', 3)].map((f) => f.id);
+}
+
+/**
+ * A run's line through the axes, in pieces: it breaks at every axis the run has no value for, as a line drawn across
+ * would show a value that is not there.
+ */
+export function pieces(values: readonly (number | null)[]): (number | null)[][] {
+  const found: (number | null)[][] = [];
+  let before = false;
+  values.forEach((value, i) => {
+    if (value === null) {
+      before = false;
+      return;
+    }
+    if (!before) found.push(values.map(() => null));
+    before = true;
+    const piece = found.at(-1);
+    if (piece) piece[i] = value;
+  });
+  return found;
 }
 
 /** Which runs hold the lowest and the highest value of a metric; null when they do not differ. */

@@ -6,7 +6,7 @@ import { formatNumber } from '~/ui/format';
 import { Empty } from '~/ui/states';
 import { EChart } from '../charts/echarts';
 import { AxisChooser } from './axis-chooser';
-import { dimension, type Dimension } from './model';
+import { dimension, pieces, type Dimension } from './model';
 import type { CompareProps } from './shared';
 
 /** A line per run through one axis per parameter and metric: which settings lead where. */
@@ -21,9 +21,10 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
     const by = all.find((f) => f.id === colourId);
     const scale = by ? dimension(by).values : [];
     const finite = scale.filter((v): v is number => v !== null);
+    const lines = runs.flatMap((_, i) => pieces(dims.map((d) => d.values[i] ?? null)).map((values) => ({ i, values })));
     const text = { color: colours.axis, fontSize: 11 };
     return {
-      parallel: { left: 60, right: 90, top: 56, bottom: 24, parallelAxisDefault: { nameTextStyle: { color: colours.ink, fontSize: 11 }, nameTruncate: { maxWidth: 110 }, nameRotate: dims.length > 6 ? 20 : 0, axisLine: { lineStyle: { color: colours.axis } }, axisTick: { show: false }, axisLabel: text } },
+      parallel: { left: 60, right: finite.length > 1 ? 170 : 90, top: 56, bottom: 24, parallelAxisDefault: { nameTextStyle: { color: colours.ink, fontSize: 11 }, nameTruncate: { maxWidth: 110 }, nameRotate: dims.length > 6 ? 20 : 0, axisLine: { lineStyle: { color: colours.axis } }, axisTick: { show: false }, axisLabel: text } },
       parallelAxis: dims.map((d, i) => ({
         dim: i,
         name: d.name,
@@ -56,14 +57,13 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
           emphasis: { lineStyle: { width: 4, opacity: 1 } },
           inactiveOpacity: 0.06,
           activeOpacity: 1,
-          data: runs.map((r, i) => ({
-            name: r.run_name,
-            value: [...dims.map((d) => (d.kind === 'category' ? (d.categories[d.values[i] ?? -1] ?? '-') : (d.values[i] ?? '-'))), scale[i] ?? '-'],
-          })),
+          data: lines.map(({ i, values }) => ({ name: runs[i]?.run_name, value: [...values, scale[i] ?? null] })),
         },
       ],
+      lines,
     };
   }, [dims, runs, all, colourId, colours]);
+  const { lines, ...plot } = option;
   return (
     <>
       <div className="flex flex-wrap items-center gap-3 border-b px-4 py-2 md:px-6">
@@ -78,7 +78,7 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
             ))}
           </Select>
         </label>
-        <span className="text-xs text-faint">Drag along an axis to keep only the runs that pass there; press a line to open its run.</span>
+        <span className="text-xs text-faint">Drag along an axis to keep only the runs that pass there; press a line to open its run. A line breaks where its run has no value.</span>
       </div>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, with the keyboard too */}
       <div className="min-h-0 flex-1 overflow-auto p-4" tabIndex={0} role="region" aria-label="Plot">
@@ -87,11 +87,11 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
         ) : (
           <div style={{ minWidth: dims.length * 110 }}>
             <EChart
-              option={option}
+              option={plot}
               height={440}
               label={`Parallel coordinates of ${runs.length} runs over ${dims.map((d) => d.name).join(', ')}`}
               onPick={(i) => {
-                const run = runs[i];
+                const run = runs[lines[i]?.i ?? -1];
                 if (run) void navigate({ to: '/p/$project/runs/$runId', params: { project, runId: run.run_id } });
               }}
             />

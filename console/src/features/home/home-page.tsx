@@ -76,7 +76,7 @@ function Recent({ runs, names }: { runs: RunRow[]; names: Map<string, string> })
         <tbody>
           {runs.map((r) => (
             <Tr key={r.run_id}>
-              <Td>
+              <Td className="md:min-w-56">
                 <span className="flex items-center gap-2">
                   <RunStatus status={r.status} iconOnly />
                   <Link to="/p/$project/runs/$runId" params={{ project, runId: r.run_id }} className="font-medium wrap-anywhere hover:underline">
@@ -84,13 +84,13 @@ function Recent({ runs, names }: { runs: RunRow[]; names: Map<string, string> })
                   </Link>
                 </span>
               </Td>
-              <Td className="max-w-44 truncate max-sm:hidden">
+              <Td className="max-w-36 truncate max-sm:hidden" title={names.get(r.experiment_id)}>
                 <Link to="/p/$project/experiments/$experimentId" params={{ project, experimentId: r.experiment_id }} className="text-muted hover:underline">
                   {names.get(r.experiment_id) ?? r.experiment_id}
                 </Link>
               </Td>
               <Td className="max-md:hidden">
-                <span className="flex flex-wrap gap-x-3 text-xs text-muted">
+                <span className="flex flex-col text-xs text-muted">
                   {Object.entries(r.metrics)
                     .filter(([k]) => !k.startsWith('system/'))
                     .slice(0, 2)

@@ -14,6 +14,7 @@ import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
 import { useExperiment } from '../runs/runs-page';
 import { useRegistrations } from './data';
+import { newestOfEach } from './metrics';
 import { Registrations } from './registrations';
 
 const route = getRouteApi('/session/p/$project/experiments/$experimentId/models');
@@ -126,7 +127,7 @@ function LoggedModels({ items }: { items: MlflowLoggedModel[] }) {
               </Td>
               {keys.map((k) => (
                 <Td key={k} className="text-right">
-                  {formatNumber(m.data.metrics?.find((x) => x.key === k)?.value)}
+                  {formatNumber(newestOfEach(m.data.metrics ?? []).find((x) => x.key === k)?.value)}
                 </Td>
               ))}
               <Td>
