@@ -77,6 +77,19 @@ impl Dialect {
         }
     }
 
+    /// As [`Dialect::json_group`], in the order of the primary key's last column `key`, for a query that fixes the
+    /// columns before it. SQLite then reads in that order anyway, and is spared a sorter for each group.
+    #[must_use]
+    pub fn json_list(self, fields: &[(&str, &str)], key: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                let pairs: Vec<String> = fields.iter().map(|(name, expr)| format!("'{name}', {expr}")).collect();
+                format!("json_group_array(json_object({}))", pairs.join(", "))
+            }
+            Self::Postgres => self.json_group(fields, key),
+        }
+    }
+
     /// All rows of `select` as one row with one text column: a JSON array of objects with the given columns, in the
     /// order of `select`; NULL or `[]` when there are none. Whole numbers, texts, doubles and NULL only.
     #[must_use]

@@ -95,9 +95,9 @@ pub(crate) fn entries<'a, T: Deserialize<'a>>(column: Option<&'a str>) -> Tracki
 pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<Vec<RunRow>, StoreError> {
     let dialect = tx.dialect();
     let metrics = dialect
-        .json_group(&[("k", "metric_key"), ("b", "value_bits"), ("t", "logged_at"), ("s", "step")], "metric_key");
-    let params = dialect.json_group(&[("key", "param_key"), ("value", "param_value")], "param_key");
-    let tags = dialect.json_group(&[("key", "tag_key"), ("value", "tag_value")], "tag_key");
+        .json_list(&[("k", "metric_key"), ("b", "value_bits"), ("t", "logged_at"), ("s", "step")], "metric_key");
+    let params = dialect.json_list(&[("key", "param_key"), ("value", "param_value")], "param_key");
+    let tags = dialect.json_list(&[("key", "tag_key"), ("value", "tag_value")], "tag_key");
     let datasets = dialect.json_group(
         &[
             ("name", "d.name"),
@@ -122,8 +122,11 @@ pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<V
              (SELECT {metrics} FROM metric_series WHERE run_pk = r.id) AS metrics, \
              (SELECT {params} FROM run_params WHERE run_pk = r.id) AS params, \
              (SELECT {tags} FROM run_tags WHERE run_pk = r.id) AS tags, \
-             (SELECT {datasets} FROM run_datasets i JOIN datasets d ON d.id = i.dataset_pk WHERE i.run_pk = r.id) AS datasets, \
-             (SELECT {models} FROM run_models WHERE run_pk = r.id) AS models \
+             CASE WHEN EXISTS (SELECT 1 FROM run_datasets WHERE run_pk = r.id) THEN \
+             (SELECT {datasets} FROM run_datasets i JOIN datasets d ON d.id = i.dataset_pk WHERE i.run_pk = r.id) \
+             END AS datasets, \
+             CASE WHEN EXISTS (SELECT 1 FROM run_models WHERE run_pk = r.id) THEN \
+             (SELECT {models} FROM run_models WHERE run_pk = r.id) END AS models \
              FROM runs r JOIN experiments e ON e.id = r.experiment_id \
              WHERE r.id IN ({}) AND r.project_id = ${} AND r.org_id = ${}",
             in_list(1, n),
