@@ -3,6 +3,7 @@ import { Box, FlaskConical, House, LogOut, Monitor, Moon, Search, Settings2, Sun
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { signOut } from '~/api';
 import { Menu, MenuItem, MenuSeparator } from '~/ui/menu';
+import { NotFound } from './fallbacks';
 import { useMe, useProject } from './project';
 import { ProjectSwitcher } from './project-switcher';
 import { queryClient } from './queries';
@@ -19,6 +20,8 @@ const places = [
 
 export function Shell() {
   const project = useProject();
+  const me = useMe();
+  const known = me === undefined || me.projects.some((p) => p.slug === project);
   const [palette, setPalette] = useState(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -67,7 +70,7 @@ export function Shell() {
         </div>
       </div>
       <main id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
-        <Outlet />
+        {known ? <Outlet /> : <NotFound />}
       </main>
       <nav aria-label="Main" className="grid shrink-0 grid-cols-4 border-t bg-sunken pb-[env(safe-area-inset-bottom)] md:hidden">
         {places.map((p) => (

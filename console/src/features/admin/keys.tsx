@@ -54,7 +54,7 @@ export function Keys() {
             <thead>
               <tr>
                 <Th>Name</Th>
-                <Th>Key</Th>
+                <Th className="max-sm:hidden">Key</Th>
                 <Th>Last used</Th>
                 <Th className="max-sm:hidden">Expires</Th>
                 <Th className="max-md:hidden">Created</Th>
@@ -66,8 +66,11 @@ export function Keys() {
             <tbody>
               {items.map((key) => (
                 <Tr key={key.id}>
-                  <Td className="min-w-28 font-medium wrap-anywhere">{key.name}</Td>
-                  <Td>
+                  <Td className="font-medium wrap-anywhere">
+                    {key.name}
+                    <code className="block font-mono text-xs font-normal whitespace-nowrap text-faint sm:hidden">{key.prefix}…</code>
+                  </Td>
+                  <Td className="max-sm:hidden">
                     <code className="font-mono text-xs whitespace-nowrap">{key.prefix}…</code>
                   </Td>
                   <Td>

@@ -150,6 +150,11 @@ function chartData(curves: readonly ChartCurve[], log: boolean, weight: number):
   return [x, ...ys.map((y) => y.map((v) => (v === undefined ? undefined : (drawable([v], log)[0] ?? null))))] as uPlot.AlignedData;
 }
 
+/** From the first point to the last; a single place gets some room on both sides. */
+function xRange(_u: uPlot, min: number | null, max: number | null): [number | null, number | null] {
+  return min !== null && min === max ? [min - 1, min + 1] : [min, max];
+}
+
 interface OptionsInput {
   element: HTMLElement;
   height: number;
@@ -174,7 +179,7 @@ function options({ element, height, axis, log, weight, lines, colours, onHover, 
     padding: [8, 10, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: true, y: false }, points: { size: 7 }, focus: { prox: 24 } },
-    scales: { x: { time: axis === 'time' }, y: { distr: log ? 3 : 1 } },
+    scales: { x: { time: axis === 'time', range: xRange }, y: { distr: log ? 3 : 1 } },
     ms: 1,
     series: [{}, ...series, ...(weight > 0 ? raw : [])],
     axes: [

@@ -8,6 +8,7 @@ import { ChartControls } from '../charts/controls';
 import { LineChart, type ChartCurve } from '../charts/line-chart';
 import { useSeries } from '../charts/series';
 import type { CompareProps } from './shared';
+import { ValueBars } from './value-bars';
 
 interface CurvesProps extends CompareProps {
   hidden: ReadonlySet<string>;
@@ -96,7 +97,9 @@ function Overlay({ metric, runs, hidden, colours, curves, axis, log, weight }: O
       <figcaption className="truncate px-2 pt-2 pb-1 font-medium" title={metric}>
         {metric}
       </figcaption>
-      {shown.length > 0 ? (
+      {shown.length > 0 && shown.every((c) => c.x.length === 1) ? (
+        <ValueBars metric={metric} curves={shown} />
+      ) : shown.length > 0 ? (
         <LineChart label={`${metric} of ${formatCount(shown.length, 'run')}: ${shown.map((c) => c.label).join(', ')}`} curves={shown} axis={axis} log={log} weight={weight} height={220} />
       ) : curves ? (
         <p className="flex h-[220px] items-center justify-center text-faint">No run shown has this metric.</p>

@@ -53,13 +53,13 @@ export function dimension(fact: Fact): Dimension {
 
 /**
  * What the plots begin with: parameters that differ, then metrics that do; those that most runs have first, and none
- * that only one run has.
+ * that hardly any run has.
  */
 export function startAxes(all: readonly Fact[]): string[] {
   const held = (f: Fact) => f.values.filter((v) => v !== undefined).length;
   const most = (kind: Fact['kind'], count: number) =>
     all
-      .filter((f) => f.kind === kind && f.differs && !f.key.startsWith('system/') && held(f) > 1)
+      .filter((f) => f.kind === kind && f.differs && !f.key.startsWith('system/') && held(f) > 1 && held(f) * 4 >= f.values.length)
       .sort((a, b) => held(b) - held(a))
       .slice(0, count);
   return [...most('param', 5), ...most('metric', 3)].map((f) => f.id);

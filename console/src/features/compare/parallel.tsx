@@ -16,7 +16,7 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
   const key = axes.join('\n');
   const dims = useMemo(() => key.split('\n').flatMap((id): Dimension[] => all.filter((f) => f.id === id).map(dimension)), [key, all]);
   const numeric = all.filter((f) => dimension(f).kind === 'number');
-  const colourId = search.colour ?? dims.findLast((d) => d.kind === 'number')?.id;
+  const colourId = search.colour ?? (dims.find((d) => d.kind === 'number' && d.id.startsWith('m:')) ?? dims.find((d) => d.kind === 'number'))?.id;
   const option = useMemo(() => {
     const by = all.find((f) => f.id === colourId);
     const scale = by ? dimension(by).values : [];
@@ -38,6 +38,8 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
               min: Math.min(...finite),
               max: Math.max(...finite),
               inRange: { color: ['#3b82f6', colours.accent, '#f59e0b', '#ef4444'] },
+              // Runs without a value to be coloured by.
+              outOfRange: { color: colours.axis },
               right: 0,
               top: 'middle',
               itemHeight: 160,

@@ -13,7 +13,7 @@ export default function ScatterTab({ runs, all, axes, search, patch, colours }: 
   const project = useProject();
   const navigate = useNavigate();
   const find = (id: string | undefined) => all.find((f) => f.id === id);
-  const firstMetric = find(axes.findLast((a) => a.startsWith('m:'))) ?? all.find((f) => f.kind === 'metric');
+  const firstMetric = find(axes.find((a) => a.startsWith('m:'))) ?? all.find((f) => f.kind === 'metric');
   const x = find(search.sx) ?? find(axes[0]) ?? all[0];
   const y = find(search.sy) ?? firstMetric ?? all[0];
   const option = useMemo(() => {
