@@ -28,6 +28,10 @@ describe('dimension', () => {
     expect(dimension(fact('p:lr'))).toMatchObject({ kind: 'number', values: [0.1, 0.01, 0.5] });
     expect(dimension(fact('p:kind'))).toMatchObject({ kind: 'category', categories: ['forest', 'tree'], values: [1, 0, null] });
   });
+  it('orders categories that are partly numbers', () => {
+    const mixed = facts([run('a', { lr: '0.3' }, {}), run('b', { lr: 'constant' }, {}), run('c', { lr: '0.05' }, {})])[0];
+    expect(mixed && dimension(mixed).categories).toEqual(['0.05', '0.3', 'constant']);
+  });
   it('has no place for NaN', () => {
     expect(dimension(fact('m:loss')).values).toEqual([2, null, 1]);
   });

@@ -47,8 +47,15 @@ export function dimension(fact: Fact): Dimension {
     });
     return { id: fact.id, name: fact.key, kind: 'number', categories: [], values };
   }
-  const categories = [...new Set(present)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const categories = [...new Set(present)].sort(byValue);
   return { id: fact.id, name: fact.key, kind: 'category', categories, values: fact.values.map((v) => (v === undefined ? null : categories.indexOf(v))) };
+}
+
+/** Numbers by size, then texts by alphabet. */
+function byValue(a: string, b: string): number {
+  const [x, y] = [Number(a), Number(b)];
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a.localeCompare(b, 'en', { numeric: true });
+  return x - y;
 }
 
 /**

@@ -54,7 +54,6 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
       series: [
         {
           type: 'parallel',
-          smooth: 0.15,
           lineStyle: { width: 2, opacity: 0.75, color: colours.accent },
           emphasis: { lineStyle: { width: 4, opacity: 1 } },
           inactiveOpacity: 0.06,
