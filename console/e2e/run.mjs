@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import { startServer } from './server.mjs';
 
@@ -70,6 +71,15 @@ async function signIn(page, url) {
 
 async function journey(page, server, found) {
   const { url, link } = server;
+  await check('the script every page needs is below 200 KiB, compressed', async () => {
+    const read = async (path) => Buffer.from(await (await fetch(new URL(path, url), { headers: { accept: 'text/html, */*' } })).arrayBuffer());
+    const index = (await read('/index.html')).toString();
+    const scripts = [...new Set([...index.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map((m) => m[1]))];
+    expect(scripts.length > 1, 'index.html names no scripts');
+    const sizes = await Promise.all(scripts.map(async (path) => gzipSync(await read(path)).length));
+    const total = sizes.reduce((a, b) => a + b, 0);
+    expect(total < 200 * 1024, `${total} bytes`);
+  });
   await check('the set-up link makes the first owner and signs in', async () => {
     await page.goto(link);
     await page.getByLabel('Your name').fill(owner.name);
@@ -114,6 +124,7 @@ async function journey(page, server, found) {
     await page.waitForURL(/experiments\/\d+/);
     found.experiment = /experiments\/(\d+)/.exec(page.url())[1];
     await until('runs', async () => (await page.locator('tr[data-run]').count()) >= 3);
+    found.exampleRun = await page.locator('tr[data-run]').first().getAttribute('data-run');
   });
   await check('a wrong filter is pointed at, a right one filters', async () => {
     const all = await page.locator('tr[data-run]').count();
@@ -130,11 +141,11 @@ async function journey(page, server, found) {
     await until('all runs again', async () => (await page.locator('tr[data-run]').count()) === all);
   });
   await check('a run from Python appears in the open table', async () => {
-    found.training = train(url, found.key, await page.locator('h1').textContent(), 60);
+    found.training = train(url, found.key, await page.locator('h1').textContent(), 100);
     found.runId = await found.training.runId;
     await page.locator(`tr[data-run="${found.runId}"]`).waitFor({ timeout: 15_000 });
   });
-  await check('its chart grows live, without a reload', async () => {
+  await check('its chart grows live, without a reload, also across a restart of the server', async () => {
     await page.locator(`tr[data-run="${found.runId}"] a`).click();
     await page.getByRole('navigation', { name: 'Run', exact: true }).getByText('Metrics').click();
     const chart = page.locator('[data-metric="loss"] [role=img]');
@@ -143,9 +154,12 @@ async function journey(page, server, found) {
     await until('more points', async () => (await points()) >= first + 5, 15_000);
     await page.getByText('Live', { exact: true }).waitFor();
     await page.screenshot({ path: `${results}run-live.png` });
+    const before = await points();
+    await server.restart();
+    await until('points after the restart', async () => (await points()) >= before + 10, 30_000);
     expect((await found.training.ended) === 0, `Python failed:\n${found.training.errors().slice(-2000)}`);
     await page.getByText('Finished').first().waitFor({ timeout: 15_000 });
-    await until('all 60 points', async () => (await points()) === 60);
+    await until('all 100 points', async () => (await points()) === 100);
   });
   await check('artifacts are previewed', async () => {
     await page.getByRole('navigation', { name: 'Run', exact: true }).getByText('Artifacts').click();
@@ -184,12 +198,43 @@ async function journey(page, server, found) {
     await page.getByRole('button', { name: 'Set alias' }).click();
     await page.getByText('@champion', { exact: true }).first().waitFor();
   });
+  await check('its version tells where it comes from', async () => {
+    await page.getByRole('link', { name: 'live', exact: true }).waitFor();
+    await page.getByRole('button', { name: /^MLmodel/ }).click();
+    await page.getByText('model_uuid').waitFor();
+    await page.locator('main').getByRole('link', { name: 'model', exact: true }).click();
+    await page.waitForURL(/logged-models\/m-/);
+    await page.getByRole('link', { name: 'doubler v1' }).waitFor();
+  });
   await check('the palette finds the run', async () => {
     await page.keyboard.press('Control+k');
     await page.getByRole('combobox', { name: /Find an experiment/ }).fill('live');
     await page.getByRole('option', { name: /live/ }).first().waitFor();
     await page.keyboard.press('Enter');
     await page.waitForURL(new RegExp(`runs/${found.runId}`));
+  });
+}
+
+/** A session that was ended elsewhere: to the sign-in page, and from there back to where one was going. */
+async function signedOut(page, server, found) {
+  await check('a session that was ended leads to the sign-in page and back', async () => {
+    await page.goto(`${server.url}/p/${found.project}/experiments`);
+    await page.locator('h1').waitFor();
+    await page.context().clearCookies();
+    await page.getByRole('navigation', { name: 'Main' }).getByText('Models').click();
+    await page.waitForURL(/sign-in/);
+    await page.getByLabel('E-mail').fill(owner.email);
+    await page.getByLabel('Password').fill(owner.password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL(/\/models$/);
+  });
+  await check('what is not there is said so', async () => {
+    for (const path of ['runs/none', 'experiments/4711', 'models/none', 'models/none/versions/1', 'nowhere']) {
+      await page.goto(`${server.url}/p/${found.project}/${path}`);
+      await page.getByText('There is nothing at this address').waitFor();
+    }
+    await page.goto(`${server.url}/p/nowhere/models`);
+    await page.getByText('There is nothing at this address').waitFor();
   });
 }
 
@@ -205,6 +250,8 @@ async function looks(browser, server, found) {
     'run-metrics': `${p}/runs/${found.runId}?tab=metrics`,
     'run-system': `${p}/runs/${found.runId}?tab=system`,
     'run-artifacts': `${p}/runs/${found.runId}?tab=artifacts&path=report.md`,
+    'example-run': `${p}/runs/${found.exampleRun}`,
+    'example-metrics': `${p}/runs/${found.exampleRun}?tab=metrics`,
     compare: `${compare.pathname}${compare.search}`,
     'compare-curves': `${compare.pathname}${compare.search}&tab=curves`,
     'compare-parallel': `${compare.pathname}${compare.search}&tab=parallel`,
@@ -269,6 +316,7 @@ try {
   const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
   page.setDefaultTimeout(15_000);
   await journey(page, server, found);
+  await signedOut(page, server, found);
   await looks(browser, server, found);
 } finally {
   await browser.close();

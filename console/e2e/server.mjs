@@ -1,4 +1,4 @@
-// The real binary on an empty data directory, and the set-up link it prints.
+// The real binary on an empty data directory, and the set-up link it prints. It can be stopped and started again.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -19,8 +19,9 @@ function freePort() {
 export async function startServer(binary) {
   const data = mkdtempSync(join(tmpdir(), 'rhiza-e2e-'));
   const port = await freePort();
-  const child = spawn(binary, ['serve', '--data-dir', data, '--listen', `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
+  const serve = () => spawn(binary, ['serve', '--data-dir', data, '--listen', `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let child = serve();
   const link = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`No set-up link within 60 s:\n${output}`)), 60_000);
     const read = (chunk) => {
@@ -34,16 +35,26 @@ export async function startServer(binary) {
     child.stderr.on('data', read);
     child.on('exit', (code) => reject(new Error(`The server ended with ${code}:\n${output}`)));
   });
-  const stop = () =>
+  const end = () =>
     new Promise((resolve) => {
-      const done = () => {
-        rmSync(data, { recursive: true, force: true });
-        resolve();
-      };
-      if (child.exitCode !== null) return done();
-      child.on('exit', done);
+      if (child.exitCode !== null) return resolve();
+      child.on('exit', resolve);
       child.kill('SIGTERM');
     });
+  const restart = async () => {
+    await end();
+    child = serve();
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+    const late = Date.now() + 60_000;
+    while (!(await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.ok) {
+      if (Date.now() > late) throw new Error(`The server did not come back:\n${output.slice(-2000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  };
+  const stop = async () => {
+    await end();
+    rmSync(data, { recursive: true, force: true });
+  };
   // Cookies and origins hold for the name the server goes by, so the browser uses the link's own.
-  return { url: new URL(link).origin, link, stop, log: () => output };
+  return { url: new URL(link).origin, link, restart, stop, log: () => output };
 }
