@@ -104,6 +104,16 @@ impl Dialect {
         }
     }
 
+    /// Suffix of a subquery in `EXISTS` that keeps it one. PostgreSQL otherwise makes a join of each, and with many of
+    /// them tries their orders until memory ends; SQLite probes them row by row anyway.
+    #[must_use]
+    pub const fn fence(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " OFFSET 0",
+        }
+    }
+
     /// Suffix of a `SELECT` that claims rows for this transaction: concurrent claimers skip them.
     /// SQLite has one writer at a time, so nothing is needed there.
     #[must_use]

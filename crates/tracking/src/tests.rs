@@ -146,6 +146,24 @@ rhiza_testkit::db_tests! {
         assert_eq!(found(&state, &us, "status = 'RUNNING' AND start_time >= 1", &["run_name DESC"]).await.len(), 5);
     }
 
+    // A planner that turned each condition into a join would take minutes and gigabytes over this.
+    async fn a_search_takes_as_many_conditions_as_a_filter_may_have(db: TestDb) {
+        let state = open(&db).await;
+        let us = caller(db.tenant());
+        let one = run(&state, &us, "one").await;
+        log(&state, &us, &one, "acc", &[Point::new(0.5, 1, 1)]).await;
+        let every = |n: usize| match n % 3 {
+            0 => "metrics.acc > 0.1",
+            1 => "tags.mlflow.runName = 'one'",
+            _ => "params.absent IS NULL",
+        };
+        let filter: Vec<&str> = (0..100).map(every).collect();
+        assert_eq!(found(&state, &us, &filter.join(" AND "), &["metrics.acc DESC"]).await, ["one"]);
+        assert_eq!(found(&state, &us, &filter.join(" AND "), &[]).await, ["one"]);
+        let filter: Vec<&str> = (0..101).map(every).collect();
+        assert!(search::runs::parse(&filter.join(" AND "), &[], View::Active).is_err());
+    }
+
     async fn a_dataset_that_went_in_is_found_again(db: TestDb) {
         let (state, us) = (open(&db).await, caller(db.tenant()));
         let id = run(&state, &us, "r").await;

@@ -76,8 +76,9 @@ fn condition(term: &Term, ids: ExperimentIds, binds: &mut Binds) -> String {
                 TextTest::Missing | TextTest::Present => String::new(),
                 test => format!(" AND {}", binds.text("t.tag_value", test)),
             };
+            let fence = binds.fence();
             format!(
-                "{negate}EXISTS (SELECT 1 FROM experiment_tags t WHERE t.experiment_id = e.id AND t.tag_key = {key}{value})"
+                "{negate}EXISTS (SELECT 1 FROM experiment_tags t WHERE t.experiment_id = e.id AND t.tag_key = {key}{value}{fence})"
             )
         }
     }

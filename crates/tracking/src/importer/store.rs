@@ -90,19 +90,21 @@ pub(super) async fn forget(tx: &Tx, scope: &ProjectScope, source: &str) -> Resul
     Ok(())
 }
 
-/// Gives an imported experiment the times and the state it had.
+/// Gives an imported experiment the times and the state it had. A deleted one counts as deleted `now`: its grace period
+/// begins here.
 pub(super) async fn date_experiment(
     tx: &Tx,
     scope: &ProjectScope,
     id: i64,
     experiment: &Experiment,
+    now: i64,
 ) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE experiments SET created_ms = $1, updated_ms = $2, deleted = $3 \
          WHERE id = $4 AND project_id = $5 AND org_id = $6",
         binds![
             experiment.created_ms,
-            experiment.updated_ms,
+            if experiment.deleted { now } else { experiment.updated_ms },
             experiment.deleted,
             id,
             scope.project.uuid(),

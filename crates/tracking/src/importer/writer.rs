@@ -69,7 +69,7 @@ impl<'a> Writer<'a> {
             name = format!("{} ({number})", experiment.name);
         }
         let row = experiments::store::insert(self.tx, self.scope, &name, None, experiment.created_ms).await?;
-        store::date_experiment(self.tx, self.scope, row, experiment).await?;
+        store::date_experiment(self.tx, self.scope, row, experiment, self.env.now_ms()).await?;
         let tags: Vec<(String, String)> = pairs(&experiment.tags).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         experiments::store::set_tags(self.tx, self.scope, row, &tags).await?;
         let found = experiments::store::by_id(self.tx, self.scope, row).await?;

@@ -62,9 +62,10 @@ fn latest(key: &str, datasets: &[&[Dataset]], binds: &mut Binds) -> String {
 fn pair(table: &str, key: &str, test: &TextTest, binds: &mut Binds) -> String {
     let key = binds.add(clean(key));
     let value = binds.text("p.value", test);
+    let fence = binds.fence();
     format!(
         "EXISTS (SELECT 1 FROM {table} p WHERE p.project_id = m.project_id AND p.model_id = m.model_id \
-         AND p.key = {key} AND {value})"
+         AND p.key = {key} AND {value}{fence})"
     )
 }
 

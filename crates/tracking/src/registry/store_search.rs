@@ -42,7 +42,8 @@ fn conditions(table: &Table, search: &Search, binds: &mut Binds) -> Vec<String> 
                 let key = binds.text("t.key", &TextTest::Is(key.clone()));
                 let value = binds.text("t.value", test);
                 let Table { tags, same_owner, .. } = table;
-                format!("EXISTS (SELECT 1 FROM {tags} t WHERE {same_owner} AND {key} AND {value})")
+                let fence = binds.fence();
+                format!("EXISTS (SELECT 1 FROM {tags} t WHERE {same_owner} AND {key} AND {value}{fence})")
             }
         });
     }

@@ -298,7 +298,10 @@ fn condition(term: &Term, binds: &mut Binds) -> String {
             } else {
                 format!("m.is_nan = {nan} AND m.metric_value {} {value}", test.sql())
             };
-            format!("EXISTS (SELECT 1 FROM metric_series m WHERE m.run_pk = r.id AND m.metric_key = {key} AND {holds})")
+            let fence = binds.fence();
+            format!(
+                "EXISTS (SELECT 1 FROM metric_series m WHERE m.run_pk = r.id AND m.metric_key = {key} AND {holds}{fence})"
+            )
         }
         Term::Param(key, test) => pair("run_params", "param", key, test, binds),
         Term::Tag(key, test) => pair("run_tags", "tag", key, test, binds),
@@ -315,8 +318,9 @@ fn condition(term: &Term, binds: &mut Binds) -> String {
                 DatasetColumn::Context => "i.context",
             };
             format!(
-                "EXISTS (SELECT 1 FROM run_datasets i JOIN datasets d ON d.id = i.dataset_pk WHERE i.run_pk = r.id AND {})",
-                binds.text(column, test)
+                "EXISTS (SELECT 1 FROM run_datasets i JOIN datasets d ON d.id = i.dataset_pk WHERE i.run_pk = r.id AND {}{})",
+                binds.text(column, test),
+                binds.fence()
             )
         }
     }
@@ -329,5 +333,6 @@ fn pair(table: &str, what: &str, key: &str, test: &TextTest, binds: &mut Binds) 
         TextTest::Missing | TextTest::Present => String::new(),
         test => format!(" AND {}", binds.text(&format!("p.{what}_value"), test)),
     };
-    format!("{negate}EXISTS (SELECT 1 FROM {table} p WHERE p.run_pk = r.id AND p.{what}_key = {key}{value})")
+    let fence = binds.fence();
+    format!("{negate}EXISTS (SELECT 1 FROM {table} p WHERE p.run_pk = r.id AND p.{what}_key = {key}{value}{fence})")
 }

@@ -49,8 +49,9 @@ pub struct Clause {
     pub offsets: [usize; 3],
 }
 
-/// The most conditions of a filter: each becomes a condition of a statement, and databases bound those.
-const MAX_CLAUSES: usize = 500;
+/// The most conditions of a filter: each becomes a subquery, and planning a statement with hundreds costs a database
+/// seconds and gigabytes.
+const MAX_CLAUSES: usize = 100;
 /// The most texts of a list.
 const MAX_LIST: usize = 10_000;
 /// How many stray pieces a message names.

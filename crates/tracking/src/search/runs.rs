@@ -276,6 +276,9 @@ fn term(clause: &Clause, entity: Entity, key: String, value: Value) -> TrackingR
     })
 }
 
+/// Most columns to order by.
+const MAX_ORDER: usize = 40;
+
 /// Parses a filter and an order.
 ///
 /// # Errors
@@ -289,10 +292,17 @@ pub fn parse(filter: &str, order_by: &[String], view: View) -> TrackingResult<Se
         read.push((clause, entity, key, value));
     }
     let order = order(order_by)?;
-    let terms = read
+    let terms: Vec<Term> = read
         .into_iter()
         .map(|(clause, entity, key, value)| term(clause, entity, key, value))
         .collect::<Result<_, _>>()?;
+    // Every one is a join of its own: databases plan some dozens in no time, and hundreds never.
+    if order.len() > MAX_ORDER {
+        return Err(TrackingError::invalid(format!(
+            "A search may be ordered by at most {MAX_ORDER} columns. Got {}.",
+            order.len()
+        )));
+    }
     Ok(Search { terms, order, view, newest: None })
 }
 

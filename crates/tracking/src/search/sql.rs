@@ -22,6 +22,11 @@ impl Binds {
         format!("${}", self.values.len())
     }
 
+    /// What ends the subquery of an `EXISTS`.
+    pub(crate) const fn fence(&self) -> &'static str {
+        self.dialect.fence()
+    }
+
     /// Binds several values and gives their placeholders with commas.
     pub(crate) fn list<T: Into<Value>>(&mut self, values: impl IntoIterator<Item = T>) -> String {
         values.into_iter().map(|v| self.add(v)).collect::<Vec<_>>().join(", ")
