@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rhiza_kernel::ErrorCode;
-use rhiza_web::ApiError;
+use rhiza_web::{ApiError, Path};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 

@@ -16,6 +16,12 @@ pub enum StoreError {
     /// A row that must exist does not.
     #[error("no such row")]
     RowNotFound,
+    /// A text holds a NUL character, which PostgreSQL cannot keep; neither engine is asked.
+    #[error("a text holds a NUL character")]
+    NulCharacter,
+    /// More values at once than a statement takes.
+    #[error("more values than a statement takes")]
+    TooManyValues,
     /// The database is locked, overloaded or restarting; the same call may succeed later.
     #[error("database busy: {0}")]
     Busy(#[source] DbErr),
@@ -97,6 +103,7 @@ impl Coded for StoreError {
         match self {
             Self::Unique(_) | Self::ForeignKey(_) => ErrorCode::Conflict,
             Self::RowNotFound => ErrorCode::NotFound,
+            Self::NulCharacter | Self::TooManyValues => ErrorCode::InvalidArgument,
             Self::Busy(_) | Self::Full(_) => ErrorCode::Unavailable,
             Self::Decode(_) | Self::Schema(_) | Self::Config(_) | Self::Io { .. } | Self::Database(_) => {
                 ErrorCode::Internal
@@ -109,6 +116,8 @@ impl Coded for StoreError {
             Self::Unique(_) => "Something with the same key exists already.",
             Self::ForeignKey(_) => "It refers to something that does not exist, or is still referred to.",
             Self::RowNotFound => "There is no such thing here.",
+            Self::TooManyValues => "The request names too many things at once.",
+            Self::NulCharacter => "A text of the request holds a NUL character.",
             Self::Busy(_) => "The database is busy; try again.",
             Self::Full(_) => "No storage space is left; nothing was changed.",
             _ => "The server failed to use its database; the log has the details under this request id.",

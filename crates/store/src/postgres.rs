@@ -67,8 +67,12 @@ pub(crate) async fn isolation(pool: &DatabaseConnection) -> Result<Isolation, St
 // connection poolers refuse settings that they do not know.
 const SNAPSHOT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;SET LOCAL jit = off;";
 
+/// A read whose caller was told that it took too long must not go on for ever in the server: somewhat longer than the
+/// time a request has.
+const READ_TIMEOUT: &str = "SET LOCAL statement_timeout = '40s';";
+
 pub(crate) fn tenant_read(isolation: Isolation, org: Uuid) -> String {
-    format!("{SNAPSHOT}{}", tenant_write(isolation, org))
+    format!("{SNAPSHOT}{READ_TIMEOUT}{}", tenant_write(isolation, org))
 }
 
 /// One round trip with everything a tenant's transaction needs. A UUID's text holds only hexadecimal digits and

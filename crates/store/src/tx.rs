@@ -33,12 +33,18 @@ impl Tx {
         self.dialect
     }
 
-    fn statement(&self, sql: &str, values: Vec<Value>) -> Statement {
+    fn statement(&self, sql: &str, values: Vec<Value>) -> Result<Statement, StoreError> {
+        if values.len() > MAX_BINDS {
+            return Err(StoreError::TooManyValues);
+        }
+        if values.iter().any(holds_nul) {
+            return Err(StoreError::NulCharacter);
+        }
         let backend = match self.dialect {
             Dialect::Sqlite => DbBackend::Sqlite,
             Dialect::Postgres => DbBackend::Postgres,
         };
-        Statement::from_sql_and_values(backend, sql, values)
+        Ok(Statement::from_sql_and_values(backend, sql, values))
     }
 
     /// Runs a statement and tells how many rows it touched.
@@ -46,7 +52,7 @@ impl Tx {
     /// # Errors
     /// Whatever the database says, as a [`StoreError`].
     pub async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
-        Ok(self.inner.execute_raw(self.statement(sql, values)).await?.rows_affected())
+        Ok(self.inner.execute_raw(self.statement(sql, values)?).await?.rows_affected())
     }
 
     /// Runs several statements without parameters, in order.
@@ -63,7 +69,7 @@ impl Tx {
     /// # Errors
     /// Database failures and rows of another shape.
     pub async fn fetch_all<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
-        let rows = self.inner.query_all_raw(self.statement(sql, values)).await?;
+        let rows = self.inner.query_all_raw(self.statement(sql, values)?).await?;
         rows.iter().map(|row| T::from_query_result(row, "").map_err(StoreError::from)).collect()
     }
 
@@ -91,7 +97,7 @@ impl Tx {
     /// # Errors
     /// Database failures.
     pub async fn fetch_rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
-        Ok(self.inner.query_all_raw(self.statement(sql, values)).await?)
+        Ok(self.inner.query_all_raw(self.statement(sql, values)?).await?)
     }
 
     /// The first row, if any.
@@ -103,7 +109,7 @@ impl Tx {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Option<T>, StoreError> {
-        let row = self.inner.query_one_raw(self.statement(sql, values)).await?;
+        let row = self.inner.query_one_raw(self.statement(sql, values)?).await?;
         row.as_ref().map(|row| T::from_query_result(row, "").map_err(StoreError::from)).transpose()
     }
 
@@ -124,7 +130,7 @@ impl Tx {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Option<T>, StoreError> {
-        let row = self.inner.query_one_raw(self.statement(sql, values)).await?;
+        let row = self.inner.query_one_raw(self.statement(sql, values)?).await?;
         row.map(|row| row.try_get_by_index(0).map_err(StoreError::from)).transpose()
     }
 
@@ -170,6 +176,28 @@ impl Tx {
     pub async fn rollback(self) -> Result<(), StoreError> {
         self.inner.rollback().await?;
         Ok(())
+    }
+}
+
+/// Most values a statement takes: PostgreSQL counts them in 16 bits.
+const MAX_BINDS: usize = 65_535;
+
+/// Whether a text has a NUL character. PostgreSQL refuses it wherever it stands, so both engines do: an id or a name
+/// with one is the caller's fault, not a failure of the database.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(Some(text)) => text.contains('\0'),
+        Value::Json(Some(json)) => json_holds_nul(json),
+        _ => false,
+    }
+}
+
+fn json_holds_nul(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(json_holds_nul),
+        serde_json::Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || json_holds_nul(value)),
+        _ => false,
     }
 }
 

@@ -10,6 +10,8 @@ pub enum Code {
     InvalidParameterValue,
     /// The request cannot be served as it stands.
     BadRequest,
+    /// The request is larger than this server reads.
+    TooLarge,
     /// The name is taken.
     ResourceAlreadyExists,
     /// There is no such thing here.
@@ -44,7 +46,7 @@ impl Code {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidParameterValue => "INVALID_PARAMETER_VALUE",
-            Self::BadRequest => "BAD_REQUEST",
+            Self::BadRequest | Self::TooLarge => "BAD_REQUEST",
             Self::ResourceAlreadyExists => "RESOURCE_ALREADY_EXISTS",
             Self::ResourceDoesNotExist => "RESOURCE_DOES_NOT_EXIST",
             Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
@@ -71,6 +73,7 @@ impl Code {
             Self::PermissionDenied | Self::FeatureDisabled => 403,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => 404,
             Self::ResourceConflict => 409,
+            Self::TooLarge => 413,
             Self::RequestLimitExceeded => 429,
             Self::InternalError => 500,
             Self::NotImplemented => 501,
@@ -83,7 +86,9 @@ impl Code {
     #[must_use]
     pub const fn class(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::InvalidParameterValue | Self::BadRequest => Some(("KAM00", "INVALID_PARAMETER_VALUE")),
+            Self::InvalidParameterValue | Self::BadRequest | Self::TooLarge => {
+                Some(("KAM00", "INVALID_PARAMETER_VALUE"))
+            }
             Self::ResourceDoesNotExist | Self::EndpointNotFound => Some(("KAM00", "RESOURCE_NOT_FOUND")),
             Self::ResourceAlreadyExists => Some(("KAM00", "RESOURCE_ALREADY_EXISTS")),
             Self::PermissionDenied => Some(("KAM00", "PERMISSION_DENIED")),
@@ -98,6 +103,7 @@ impl Code {
     const fn kernel(self) -> ErrorCode {
         match self {
             Self::InvalidParameterValue | Self::BadRequest => ErrorCode::InvalidArgument,
+            Self::TooLarge => ErrorCode::TooLarge,
             Self::ResourceAlreadyExists | Self::ResourceConflict | Self::InvalidState => ErrorCode::Conflict,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => ErrorCode::NotFound,
             Self::Unauthenticated => ErrorCode::Unauthenticated,
@@ -188,6 +194,7 @@ impl TrackingError {
             Self::Store(StoreError::Busy(_) | StoreError::Full(_)) => Code::TemporarilyUnavailable,
             Self::Store(StoreError::Unique(_)) => Code::ResourceConflict,
             Self::Store(StoreError::RowNotFound) => Code::ResourceDoesNotExist,
+            Self::Store(StoreError::NulCharacter | StoreError::TooManyValues) => Code::InvalidParameterValue,
             Self::Store(_) | Self::Internal(_) => Code::InternalError,
         }
     }

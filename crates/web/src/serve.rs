@@ -255,6 +255,7 @@ async fn pause_after(error: &io::Error) {
 async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0";
     let mut head = [0; PREFACE.len()];
+    let mut pause = Duration::from_millis(5);
     loop {
         let seen = stream.peek(&mut head).await?;
         if seen == 0 {
@@ -266,7 +267,9 @@ async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
         if seen == PREFACE.len() {
             return Ok(true);
         }
-        // Half a preface: peek would return the same bytes again at once.
-        sleep(Duration::from_millis(5)).await;
+        // Half a preface: peek would return the same bytes again at once. The waits grow, so that many callers who
+        // leave it at that do not keep the processor busy.
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
     }
 }

@@ -1,9 +1,9 @@
 //! The other ways in which MLflow's clients and its page reach artifacts: by run, by logged model, by version.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
-use rhiza_web::{IfNoneMatch, Upload};
+use rhiza_web::{IfNoneMatch, Path, Upload};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

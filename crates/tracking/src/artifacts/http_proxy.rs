@@ -1,10 +1,10 @@
 //! The artifact proxy, relative to `/api/2.0/mlflow-artifacts`: clients put and get files by path.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use rhiza_store::MultipartPart;
-use rhiza_web::{IfNoneMatch, Upload};
+use rhiza_web::{IfNoneMatch, Path, Upload};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

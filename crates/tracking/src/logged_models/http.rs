@@ -1,6 +1,7 @@
 //! The routes of logged models, relative to `/api/2.0/mlflow`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
+use rhiza_web::Path;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

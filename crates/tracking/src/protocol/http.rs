@@ -1,6 +1,6 @@
 //! The edge: who calls, how a request is read, how an answer and an error are written in MLflow's shape.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -9,14 +9,11 @@ use rhiza_kernel::{ErrorCode, ProjectScope};
 use rhiza_platform::authz::{Access, Allowed, need};
 use rhiza_web::{ApiError, ErrorContext, ErrorShape};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body;
 use super::fields::Fields;
 use crate::error::{Code, TrackingError};
-
-/// Largest request body: a batch of the permitted 1,000 entries with the longest values stays below it.
-const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// Who makes a request, and in which project.
 #[derive(Debug, Clone)]
@@ -82,10 +79,7 @@ impl<S: Send + Sync> FromRequest<S> for Request {
         if matches!(*request.method(), Method::POST | Method::PUT) {
             check_content_type(request.headers().get(header::CONTENT_TYPE))?;
         }
-        let body = to_bytes(request.into_body(), MAX_BODY)
-            .await
-            .map_err(|_| TrackingError::new(Code::BadRequest, "The request body could not be read to its end."))?;
-        Ok(Self(parse_body(&body)?))
+        Ok(Self(body::parse(&body::read(request.into_body()).await?)?))
     }
 }
 
@@ -98,21 +92,6 @@ fn check_content_type(given: Option<&HeaderValue>) -> Result<(), TrackingError> 
         return Ok(());
     }
     Err(TrackingError::invalid("Bad Request. Content-Type must be one of ['application/json']."))
-}
-
-/// A body that is no JSON counts as empty: the checks of required fields then say what is missing. A JSON text is
-/// decoded once more, for clients that encode twice.
-fn parse_body(body: &[u8]) -> Result<Fields, TrackingError> {
-    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let value = match value {
-        Value::String(inner) => serde_json::from_str(&inner).unwrap_or(Value::Null),
-        other => other,
-    };
-    match value {
-        Value::Object(map) => Ok(Fields::Json(map)),
-        Value::Null => Ok(Fields::none()),
-        _ => Err(TrackingError::invalid("Bad Request. The body must be a JSON object.")),
-    }
 }
 
 /// An answer, already encoded.
@@ -175,7 +154,7 @@ pub struct MlflowErrorBody {
 #[response(status = "default", description = "The request was refused or failed")]
 pub struct MlflowErrors(#[to_schema] pub MlflowErrorBody);
 
-fn body(code: Code, message: String) -> Vec<u8> {
+fn encoded(code: Code, message: String) -> Vec<u8> {
     let class = code.class();
     let body = MlflowErrorBody {
         error_code: code.as_str().to_owned(),
@@ -188,7 +167,7 @@ fn body(code: Code, message: String) -> Vec<u8> {
 }
 
 fn response(status: StatusCode, code: Code, message: String) -> Response {
-    let mut response = Reply(body(code, message)).into_response();
+    let mut response = Reply(encoded(code, message)).into_response();
     *response.status_mut() = status;
     response
 }
@@ -210,7 +189,8 @@ pub struct MlflowShape;
 impl ErrorShape for MlflowShape {
     fn render(&self, error: &ApiError, _: &ErrorContext<'_>) -> Response {
         let code = match error.code() {
-            ErrorCode::Malformed | ErrorCode::TooLarge | ErrorCode::Cancelled => Code::BadRequest,
+            ErrorCode::Malformed | ErrorCode::Cancelled => Code::BadRequest,
+            ErrorCode::TooLarge => Code::TooLarge,
             ErrorCode::InvalidArgument => Code::InvalidParameterValue,
             ErrorCode::Unauthenticated => Code::Unauthenticated,
             ErrorCode::PermissionDenied | ErrorCode::QuotaExceeded => Code::PermissionDenied,
@@ -238,16 +218,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_that_is_no_json_is_an_empty_request() {
-        assert!(!parse_body(b"nonsense").unwrap().given("x"));
-        assert!(!parse_body(b"").unwrap().given("x"));
-        assert!(parse_body(b"\"{\\\"x\\\": 1}\"").unwrap().given("x"));
-        assert!(parse_body(b"[1]").is_err());
-    }
-
-    #[test]
     fn an_error_is_written_as_mlflow_writes_it() {
-        let text = String::from_utf8(body(Code::ResourceDoesNotExist, "gone".into())).unwrap();
+        let text = String::from_utf8(encoded(Code::ResourceDoesNotExist, "gone".into())).unwrap();
         assert_eq!(
             text,
             r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"gone","sqlstate":"KAM00","error_class":"RESOURCE_NOT_FOUND"}"#

@@ -1,6 +1,7 @@
 //! MLflow's manners: how its requests are read, its messages worded, its numbers, tokens and errors written.
 //! Nothing here knows an endpoint; every folder of the slice builds its endpoints from these pieces.
 
+mod body;
 mod fields;
 pub mod http;
 mod http_twin;

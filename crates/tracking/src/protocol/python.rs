@@ -98,6 +98,8 @@ fn write_json(value: &Value, out: &mut String) {
     }
 }
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 fn write_json_str(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
@@ -113,7 +115,8 @@ fn write_json_str(text: &str, out: &mut String) {
             c => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    out.push_str("\\u");
+                    out.extend([12, 8, 4, 0].map(|shift| char::from(HEX[usize::from(*unit >> shift & 0xf)])));
                 }
             }
         }

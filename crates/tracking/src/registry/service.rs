@@ -184,6 +184,8 @@ impl Registry {
         model::check_new_alias(alias)?;
         let number = model::parse_version(version)?;
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
+        // Held: the version may not go while the alias comes.
+        store::lock_model(&tx, &caller.scope, name).await?;
         let row = found_version(store::find_version(&tx, &caller.scope, name, number).await?, name, number)?;
         let before = store::find_alias(&tx, &caller.scope, row.registered_id, alias).await?;
         store::set_alias(&tx, &caller.scope, row.registered_id, alias, number).await?;

@@ -113,7 +113,8 @@ pub async fn find_model(tx: &Tx, scope: &ProjectScope, name: &str) -> TrackingRe
         .await?)
 }
 
-/// The model of that name, held until the transaction ends, so that two versions never get one number.
+/// The model of that name, held until the transaction ends: two versions never get one number, and no alias is left
+/// that points at a deleted version.
 ///
 /// # Errors
 /// Database failures.

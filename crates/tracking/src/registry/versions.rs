@@ -226,6 +226,8 @@ impl Registry {
         let number = model::parse_version(version)?;
         model::check_name(name)?;
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
+        // Held: no alias may come to point at the version while it goes.
+        store::lock_model(&tx, &caller.scope, name).await?;
         let row = found_version(store::find_version(&tx, &caller.scope, name, number).await?, name, number)?;
         let now = self.state.env.now_ms();
         store::delete_version(&tx, &caller.scope, row.registered_id, number, now).await?;
