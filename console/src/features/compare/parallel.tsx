@@ -86,7 +86,7 @@ export default function ParallelTab({ runs, all, axes, search, patch, colours }:
         {dims.length < 2 ? (
           <Empty title="Choose at least two axes">Axes are parameters and metrics. The runs may not differ in enough of them yet.</Empty>
         ) : (
-          <div style={{ minWidth: dims.length * 110 }}>
+          <div style={{ minWidth: dims.length * 110 + 230 }}>
             <EChart
               option={plot}
               height={440}
