@@ -377,6 +377,8 @@ def test_a_cookie_alone_changes_nothing_from_elsewhere(server):
     for credentials in ("Bearer x", "Bearer " + server.key[:-1], "Basic !!!", "Basic /w==", "Bearer", "Digest x"):
         answer = harness.Wire(server.url, {"Authorization": credentials}).get(API + "/experiments/search")
         assert answer.status == 401 and answer.body["error_code"] == "UNAUTHENTICATED", (credentials, answer)
+    for email in (NUL, None, [], "x" * 100_000):
+        refused(harness.Wire(server.url).post(NATIVE + "/auth/sign-in", {"email": email, "password": "x"}, headers=ours))
     stranger = server.wire().with_headers(X_MLFLOW_WORKSPACE="no-such-project")
     assert stranger.get(API + "/runs/get", run_id="x").status in (400, 404)
     assert json.loads(harness.Wire(server.url).get("/readyz").raw)["ready"] is True
