@@ -5,6 +5,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+use crate::error::is_connection_lost;
 use crate::migrate::{self, MigrationReport, MigrationSet};
 use crate::{DbOptions, DbUrl, Dialect, StoreError, Tx, postgres, sqlite};
 
@@ -191,12 +192,32 @@ async fn begin_sqlite(pool: &DatabaseConnection, mode: SqliteTransactionMode) ->
     Ok(Tx::new(inner, Dialect::Sqlite))
 }
 
+/// After a restart of PostgreSQL every idle connection is dead, which shows when it is used. A transaction that has done
+/// nothing yet is then begun again on another one, at most so often.
+const STALE_CONNECTIONS: usize = 32;
+
 async fn begin_postgres(pool: &DatabaseConnection, settings: &str) -> Result<Tx, StoreError> {
+    let mut stale = 0;
+    loop {
+        match try_begin_postgres(pool, settings).await {
+            Ok(inner) => return Ok(Tx::new(inner, Dialect::Postgres)),
+            // Not when no new connection can be made: the pool has waited for the server already.
+            Err(error)
+                if !matches!(error, DbErr::Conn(_)) && is_connection_lost(&error) && stale < STALE_CONNECTIONS =>
+            {
+                stale += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn try_begin_postgres(pool: &DatabaseConnection, settings: &str) -> Result<sea_orm::DatabaseTransaction, DbErr> {
     let inner = begin(pool, TransactionOptions::default()).await?;
     if !settings.is_empty() {
         inner.execute_unprepared(settings).await?;
     }
-    Ok(Tx::new(inner, Dialect::Postgres))
+    Ok(inner)
 }
 
 async fn begin(pool: &DatabaseConnection, options: TransactionOptions) -> Result<sea_orm::DatabaseTransaction, DbErr> {

@@ -76,19 +76,32 @@ impl From<DbErr> for StoreError {
         if let DbErr::Type(what) | DbErr::Json(what) = &error {
             return Self::Decode(what.clone());
         }
-        if let DbErr::ConnectionAcquire(_) = error {
+        if matches!(error, DbErr::ConnectionAcquire(_)) || is_connection_lost(&error) {
             return Self::Busy(error);
         }
         match driver_code(&error).as_deref() {
-            // SQLite: BUSY, LOCKED (and their extended codes). PostgreSQL: serialization failure, deadlock,
-            // too many connections, shutting down, starting up.
-            Some("5" | "6" | "261" | "517" | "40001" | "40P01" | "53300" | "57P01" | "57P02" | "57P03") => {
-                Self::Busy(error)
-            }
-            Some("13" | "53100") => Self::Full(error),
+            // SQLite: BUSY, LOCKED (and their extended codes). PostgreSQL: serialization failure, deadlock, a standby
+            // that takes no writes yet, out of memory, too many connections, lock and statement timeouts, starting up.
+            Some(
+                "5" | "6" | "261" | "517" | "40001" | "40P01" | "25006" | "53000" | "53200" | "53300" | "53400"
+                | "55P03" | "57014" | "57P03",
+            ) => Self::Busy(error),
+            // SQLite tells of a full disk in its own words when it cannot extend its shared memory file.
+            Some("13" | "4874" | "53100") => Self::Full(error),
             _ => Self::Database(error),
         }
     }
+}
+
+/// Whether the connection broke under the call: the server ended it (restart, administrator), or the network did.
+pub(crate) fn is_connection_lost(error: &DbErr) -> bool {
+    let (DbErr::Conn(inner) | DbErr::Exec(inner) | DbErr::Query(inner)) = error else { return false };
+    let RuntimeErr::SqlxError(sqlx) = inner else { return false };
+    if matches!(&**sqlx, sea_orm::sqlx::Error::Io(_) | sea_orm::sqlx::Error::PoolClosed) {
+        return true;
+    }
+    let code = driver_code(error);
+    code.is_some_and(|code| code.starts_with("08") || matches!(code.as_str(), "57P01" | "57P02" | "57P05" | "25P03"))
 }
 
 /// The driver's own error code, when the failure came from the server rather than the client library.

@@ -6,18 +6,22 @@
 //! only system transactions turn on lifts it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use uuid::Uuid;
 
 use crate::{DbOptions, Isolation, StoreError};
 
+/// A server that is away this long is more than busy: the caller learns of it rather than wait in a growing queue.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 pub(crate) async fn open(url: &str, options: &DbOptions) -> Result<DatabaseConnection, StoreError> {
     let mut connect = ConnectOptions::new(url);
     connect
         .max_connections(options.max_connections)
         .min_connections(1)
-        .acquire_timeout(options.acquire_timeout)
+        .acquire_timeout(options.acquire_timeout.min(LONGEST_WAIT))
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .test_before_acquire(false);

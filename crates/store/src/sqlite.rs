@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteAutoVacuum, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 
@@ -41,6 +42,10 @@ async fn connect(path: &Path, options: &DbOptions, role: Role) -> Result<Databas
     let file = path.to_path_buf();
     let cache_kib = if role == Role::Writer { options.sqlite_cache_kib * 4 } else { options.sqlite_cache_kib };
     let wait = options.acquire_timeout;
+    // SQLite gives up a whole transaction by itself when the disk is full. Its driver goes on counting it as open, would
+    // begin every later one inside it, and so acknowledge what is never committed: such a connection is replaced.
+    connect
+        .map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
     connect.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .filename(&file)

@@ -40,8 +40,13 @@ impl LocalBlobs {
         blocking(move || {
             let mut removed = 0;
             for entry in std::fs::read_dir(&tmp)? {
-                std::fs::remove_file(entry?.path())?;
-                removed += 1;
+                let path = entry?.path();
+                // Locked: another server of this folder is receiving it. Gone: that one has just finished it.
+                let Ok(file) = File::open(&path) else { continue };
+                if file.try_lock().is_ok() {
+                    std::fs::remove_file(&path)?;
+                    removed += 1;
+                }
             }
             Ok(removed)
         })
@@ -182,20 +187,22 @@ fn write(
 
 fn write_temporary(chunks: &mut mpsc::Receiver<Option<Bytes>>, temporary: &Path) -> Result<(u64, String), BlobError> {
     let mut file = File::create_new(temporary)?;
+    // Tells other processes that this is no leftover; the lock ends with the process, however that ends.
+    file.lock()?;
     let mut hasher = blake3::Hasher::new();
     let mut size = 0_u64;
     loop {
         match chunks.blocking_recv() {
             Some(Some(chunk)) => {
                 hasher.update(&chunk);
-                file.write_all(&chunk).map_err(full)?;
+                file.write_all(&chunk)?;
                 size += chunk.len() as u64;
             }
             Some(None) => break,
             None => return Err(BlobError::Interrupted("the sender went away".to_owned())),
         }
     }
-    file.sync_data().map_err(full)?;
+    file.sync_data()?;
     Ok((size, hasher.finalize().to_hex().to_string()))
 }
 
@@ -233,13 +240,6 @@ fn list_folder(folder: &Path) -> Result<Vec<BlobEntry>, BlobError> {
 
 fn not_found(error: std::io::Error) -> BlobError {
     if error.kind() == std::io::ErrorKind::NotFound { BlobError::NotFound } else { error.into() }
-}
-
-fn full(error: std::io::Error) -> BlobError {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => BlobError::Full(error),
-        _ => BlobError::Io(error),
-    }
 }
 
 async fn blocking<T, F>(work: F) -> Result<T, BlobError>

@@ -90,13 +90,22 @@ pub enum BlobError {
     Full(#[source] std::io::Error),
     /// The file system failed.
     #[error("blob storage: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[source] std::io::Error),
     /// The bucket failed.
     #[error("blob storage: {0}")]
     Remote(#[source] object_store::Error),
     /// The configuration is unusable.
     #[error("{0}")]
     Config(String),
+}
+
+impl From<std::io::Error> for BlobError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full(error),
+            _ => Self::Io(error),
+        }
+    }
 }
 
 impl From<object_store::Error> for BlobError {
@@ -158,7 +167,7 @@ impl Blobs {
     }
 
     /// Removes what uploads left behind that were cut off by a kill or a power loss, and tells how many there were.
-    /// Only the one server of a data folder may do this, before it serves: an upload in progress looks the same.
+    /// Uploads in progress are left alone, those of another server of the same folder too.
     ///
     /// # Errors
     /// When the folder cannot be read.

@@ -10,10 +10,13 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer as _};
-use object_store::{GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _, WriteMultipart};
+use object_store::{
+    ClientOptions, GetOptions, GetRange, ObjectStore as _, ObjectStoreExt as _, RetryConfig, WriteMultipart,
+};
 use rhiza_kernel::{BlobId, TypedId as _};
 
 use super::{BlobEntry, BlobError, BlobRead, StoredBlob, clamp, shard};
@@ -22,6 +25,12 @@ use super::{BlobEntry, BlobError, BlobRead, StoredBlob, clamp, shard};
 const PART: usize = 8 * 1024 * 1024;
 /// Parts in flight per upload.
 const CONCURRENCY: usize = 4;
+/// How long the bucket may keep silent: enough for a whole part on a slow line, little enough that nobody hangs. A limit
+/// on whole requests would break off downloads by clients that read slowly.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long a request is tried again, and how often. A bucket that is away longer is told to the caller.
+const RETRY_FOR: Duration = Duration::from_secs(20);
+const RETRIES: usize = 5;
 
 /// How to reach a bucket.
 #[derive(Clone)]
@@ -66,12 +75,16 @@ pub(super) struct S3Blobs {
 
 impl S3Blobs {
     pub(super) fn open(options: &S3Options) -> Result<Self, BlobError> {
+        let plain = options.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        let client = ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE).with_allow_http(plain);
         let mut builder = AmazonS3Builder::new()
+            .with_client_options(client)
             .with_bucket_name(&options.bucket)
             .with_region(&options.region)
+            .with_retry(retries())
             .with_virtual_hosted_style_request(!options.path_style);
         if let Some(endpoint) = &options.endpoint {
-            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+            builder = builder.with_endpoint(endpoint);
         }
         if let (Some(id), Some(secret)) = (&options.access_key_id, &options.secret_access_key) {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
@@ -169,9 +182,11 @@ impl S3Blobs {
     }
 
     pub(super) async fn ping(&self) -> Result<(), BlobError> {
-        match self.store.head(&Path::from(format!("{}/ping", self.prefix))).await.map_err(BlobError::from) {
-            Ok(_) | Err(BlobError::NotFound) => Ok(()),
-            Err(other) => Err(other),
+        // Not the head of some object: that answers "not found" for a missing bucket too.
+        let options = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+        match self.store.list_paginated(Some(&self.prefix), options).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(BlobError::Remote(error)),
         }
     }
 
@@ -215,6 +230,10 @@ impl S3Blobs {
     pub(super) async fn multipart_abort(&self, id: BlobId, upload: &str) -> Result<(), BlobError> {
         Ok(self.store.abort_multipart(&self.path(id), &upload.to_owned()).await?)
     }
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_FOR, ..RetryConfig::default() }
 }
 
 /// Gives up an upload whose failure is being reported already; parts that stay are the bucket's to expire.

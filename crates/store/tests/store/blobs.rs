@@ -130,3 +130,28 @@ fn an_upload_in_parts_becomes_one_blob_on_s3() {
         );
     });
 }
+
+#[tokio::test]
+async fn only_uploads_that_nobody_sends_any_more_are_leftovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = BlobOptions::Local(folder.path().to_path_buf());
+    let (first, second) = (Blobs::open(&options).await.unwrap(), Blobs::open(&options).await.unwrap());
+    std::fs::write(folder.path().join("tmp").join("killed"), b"half").unwrap();
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let body = futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
+    let upload = first.put(id(1), body, None);
+    let cleaning = async {
+        sender.send(Ok(Bytes::from_static(b"whole "))).await.unwrap();
+        while std::fs::read_dir(folder.path().join("tmp")).unwrap().count() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // The other server of this folder starts in the middle of it.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert_eq!(second.remove_leftovers().await.unwrap(), 1);
+        sender.send(Ok(Bytes::from_static(b"upload"))).await.unwrap();
+        drop(sender);
+    };
+    let (stored, ()) = futures::join!(upload, cleaning);
+    assert_eq!(stored.unwrap().size, 12);
+    assert_eq!(bytes(&second, id(1), None).await, b"whole upload");
+}
