@@ -160,3 +160,23 @@ fn row_level_security_hides_foreign_rows() {
         tx.rollback().await.unwrap();
     });
 }
+
+/// A restart of PostgreSQL ends every pooled connection: nobody who asks afterwards notices.
+#[test]
+fn connections_that_the_server_ended_are_replaced_unnoticed() {
+    rhiza_testkit::start(rhiza_testkit::Engine::Postgres, &[NOTES], |db| async move {
+        let scope = db.tenant().org_scope();
+        // Several at the same time, so that the pool holds more than one.
+        let open = [db.read(&scope).await, db.read(&scope).await, db.read(&scope).await];
+        for tx in open {
+            tx.rollback().await.unwrap();
+        }
+        let ended = "DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid(); END $$";
+        db.db.system_write_raw(ended).await.unwrap();
+        for _ in 0..4 {
+            let tx = db.write(&scope).await;
+            tx.rollback().await.unwrap();
+        }
+    });
+}
