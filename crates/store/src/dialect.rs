@@ -133,6 +133,15 @@ impl Dialect {
         }
     }
 
+    /// Suffix of a `SELECT` that lets nobody change the row before this transaction ends; others may hold it too.
+    #[must_use]
+    pub const fn for_share(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR SHARE",
+        }
+    }
+
     /// The most bind values one statement may carry.
     #[must_use]
     pub const fn max_binds(self) -> usize {

@@ -103,14 +103,16 @@ pub(crate) async fn require(
     }
 }
 
-/// The experiment, unless it is deleted.
+/// The experiment, unless it is deleted. Nobody deletes it before the transaction ends, so that nothing is added to a
+/// deleted one.
 pub(crate) async fn require_active(
     tx: &Tx,
     scope: &ProjectScope,
     ids: ExperimentIds,
     text: &str,
 ) -> TrackingResult<ExperimentRow> {
-    let row = require(tx, scope, ids, text).await?;
+    let id = ids.parse(text)?;
+    let row = store::hold(tx, scope, id).await?.ok_or_else(|| no_experiment(&ids.public(id)))?;
     if row.deleted {
         return Err(TrackingError::invalid(format!(
             "The experiment {} must be in the 'active' state. Current state is deleted.",

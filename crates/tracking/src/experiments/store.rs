@@ -43,6 +43,15 @@ pub(crate) async fn by_id(tx: &Tx, scope: &ProjectScope, id: i64) -> Result<Opti
     tx.fetch_optional(&sql, binds![id, scope.project.uuid(), scope.org.uuid()]).await
 }
 
+/// The experiment, kept as it is until the transaction ends.
+pub(crate) async fn hold(tx: &Tx, scope: &ProjectScope, id: i64) -> Result<Option<ExperimentRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM experiments e WHERE e.id = $1 AND e.project_id = $2 AND e.org_id = $3{}",
+        tx.dialect().for_share()
+    );
+    tx.fetch_optional(&sql, binds![id, scope.project.uuid(), scope.org.uuid()]).await
+}
+
 pub(crate) async fn by_name(tx: &Tx, scope: &ProjectScope, name: &str) -> Result<Option<ExperimentRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM experiments e WHERE e.project_id = $1 AND e.name = $2 AND e.org_id = $3");
     tx.fetch_optional(&sql, binds![scope.project.uuid(), name, scope.org.uuid()]).await

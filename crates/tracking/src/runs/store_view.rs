@@ -94,8 +94,8 @@ pub(crate) fn entries<'a, T: Deserialize<'a>>(column: Option<&'a str>) -> Tracki
 /// The runs of the given numbers, in that order.
 pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<Vec<RunRow>, StoreError> {
     let dialect = tx.dialect();
-    let metrics = dialect
-        .json_list(&[("k", "metric_key"), ("b", "value_bits"), ("t", "logged_at"), ("s", "step")], "metric_key");
+    let metrics =
+        dialect.json_list(&[("k", "metric_key"), ("b", "value_bits"), ("t", "logged_at"), ("s", "step")], "metric_key");
     let params = dialect.json_list(&[("key", "param_key"), ("value", "param_value")], "param_key");
     let tags = dialect.json_list(&[("key", "tag_key"), ("value", "tag_value")], "tag_key");
     let datasets = dialect.json_group(
