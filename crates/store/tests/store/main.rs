@@ -180,3 +180,31 @@ fn connections_that_the_server_ended_are_replaced_unnoticed() {
         }
     });
 }
+/// SQLite rolls a whole transaction back by itself when a commit finds no space, and its driver does not notice.
+#[test]
+fn writes_after_a_full_disk_are_really_committed() {
+    rhiza_testkit::start(rhiza_testkit::Engine::Sqlite, &[NOTES], |db| async move {
+        let scope = db.tenant().org_scope();
+        let mut written = Vec::new();
+        for title in ["first", "second", "third"] {
+            let tx = db.write(&scope).await;
+            tx.execute(INSERT, binds![scope.org.uuid(), "lost", false]).await.unwrap();
+            // What a full disk does, without one.
+            tx.execute_script("ROLLBACK").await.unwrap();
+            drop(tx);
+            let tx = db.write(&scope).await;
+            tx.execute(INSERT, binds![scope.org.uuid(), title, false]).await.unwrap();
+            tx.commit().await.unwrap();
+            written.push(title.to_owned());
+            let tx = db.write(&scope).await;
+            drop(tx);
+            // Another connection sees only what is committed.
+            let tx = db.read(&scope).await;
+            let rows = tx.fetch_rows("SELECT title FROM notes ORDER BY id", binds![]).await.unwrap();
+            let titles: Vec<String> = rows.iter().map(|row| row.try_get("", "title").unwrap()).collect();
+            assert_eq!(titles, written);
+            tx.rollback().await.unwrap();
+        }
+    });
+}
+
