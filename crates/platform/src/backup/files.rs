@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
 use super::model::{BackupError, FORMAT, FileEntry, Manifest};
 
 pub(super) const MANIFEST: &str = "manifest.json";
+/// The manifest's own checksum: everything else is listed in the manifest.
+const SEAL: &str = "manifest.blake3";
 
 pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> BackupError + '_ {
     move |source| BackupError::Io { path: path.display().to_string(), source }
@@ -65,6 +67,9 @@ pub(super) async fn prepare(folder: &Path) -> Result<(), BackupError> {
 /// Writes the manifest under another name first: it is there whole or not at all.
 pub(super) async fn seal(folder: &Path, manifest: &Manifest) -> Result<(), BackupError> {
     let text = serde_json::to_vec_pretty(manifest).map_err(|e| BackupError::Unfit(format!("manifest: {e}")))?;
+    let mut seal = Writer::create(folder, SEAL.to_owned()).await?;
+    seal.write(blake3::hash(&text).to_hex().as_bytes()).await?;
+    seal.finish().await?;
     let mut writer = Writer::create(folder, format!("{MANIFEST}.part")).await?;
     writer.write(&text).await?;
     let part = writer.full.clone();
@@ -89,6 +94,10 @@ pub(super) async fn manifest(folder: &Path) -> Result<Manifest, BackupError> {
         }
         Err(error) => return Err(io(&path)(error)),
     };
+    let seal = tokio::fs::read_to_string(folder.join(SEAL)).await.unwrap_or_default();
+    if seal.trim() != blake3::hash(&text).to_hex().as_str() {
+        return Err(BackupError::Unfit(format!("{MANIFEST} is damaged: it is not what {SEAL} says")));
+    }
     let manifest: Manifest =
         serde_json::from_slice(&text).map_err(|e| BackupError::Unfit(format!("{MANIFEST} is damaged: {e}")))?;
     if manifest.format != FORMAT {

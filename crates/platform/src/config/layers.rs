@@ -37,10 +37,18 @@ pub fn load(
     let mut faults = Vec::new();
     let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some((name, text)) = file {
-        for path in flatten(parse(name, text)?).keys().filter(|path| !known.contains_key(*path)) {
-            faults.push(Fault::new(path, format!("is not a setting (in {name}){}", suggestion(path, &known))));
+        for (path, kind) in flatten(parse(name, text)?) {
+            match known.get(&path) {
+                None => {
+                    let hint = suggestion(&path, &known);
+                    faults.push(Fault::new(&path, format!("is not a setting (in {name}){hint}")));
+                }
+                Some(default) => match mismatch(default, &kind) {
+                    Some(expected) => faults.push(Fault::new(&path, format!("must be {expected} (in {name})"))),
+                    None => builder = set(builder, &path, Value::new(None, kind))?,
+                },
+            }
         }
-        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
     let mut overrides: Vec<(String, String, String)> = Vec::new();
     for (variable, value) in environment {
@@ -70,20 +78,44 @@ pub fn load(
     overrides.extend(flags.iter().map(|(path, value)| ((*path).to_owned(), value.clone(), "a flag".to_owned())));
     for (path, text, origin) in overrides {
         match convert(known.get(&path), &text) {
-            Ok(value) => {
-                builder =
-                    builder.set_override(&path, value).map_err(|e| Faults(vec![Fault::new(&path, e.to_string())]))?;
-            }
+            Ok(value) => builder = set(builder, &path, value)?,
             Err(expected) => faults.push(Fault::new(&path, format!("must be {expected} ({origin})"))),
         }
     }
-    if !faults.is_empty() {
-        return Err(Faults(faults));
+    // What has the right form is judged too, so that one look at the faults is enough to mend them all.
+    match builder.build().and_then(config::Config::try_deserialize::<Config>) {
+        Ok(config) => {
+            faults.extend(check(&config));
+            if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+        }
+        Err(error) => {
+            faults.push(Fault::new("", error.to_string()));
+            Err(Faults(faults))
+        }
     }
-    let built = builder.build().map_err(|e| Faults(vec![Fault::new("", e.to_string())]))?;
-    let config: Config = built.try_deserialize().map_err(|e| Faults(vec![Fault::new("", e.to_string())]))?;
-    let faults = check(&config);
-    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+}
+
+type Builder = config::ConfigBuilder<config::builder::DefaultState>;
+
+fn set(builder: Builder, path: &str, value: Value) -> Result<Builder, Faults> {
+    builder.set_override(path, value).map_err(|e| Faults(vec![Fault::new(path, e.to_string())]))
+}
+
+/// What a setting should be, when the file gives something of another kind.
+fn mismatch(default: &ValueKind, given: &ValueKind) -> Option<&'static str> {
+    use ValueKind::{Array, Boolean, Float, I64, I128, String, U64, U128};
+    match (default, given) {
+        (Boolean(_), Boolean(_))
+        | (I64(_) | U64(_) | I128(_) | U128(_), I64(_) | U64(_) | I128(_) | U128(_))
+        | (Float(_), Float(_) | I64(_))
+        | (Array(_), Array(_))
+        | (String(_), String(_)) => None,
+        (Boolean(_), _) => Some("true or false"),
+        (I64(_) | U64(_) | I128(_) | U128(_), _) => Some("a whole number"),
+        (Float(_), _) => Some("a number"),
+        (Array(_), _) => Some("a list"),
+        _ => Some("a text"),
+    }
 }
 
 fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Faults> {
@@ -189,6 +221,17 @@ mod tests {
         assert_eq!(faults.0.len(), 4, "{text}");
         assert!(text.contains("did you mean server.public_url?"), "{text}");
         assert!(text.contains("must be a whole number (RHIZA_SERVER__DRAIN_SECONDS)"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_kind_in_the_file_hides_no_other_fault() {
+        let file =
+            Some(("f.toml", "[server]\ndrain_seconds = \"soon\"\ncors_origins = 3\n[database]\nurl = \"ftp://x\"\n"));
+        let text = load(file, &env(&[("RHIZA_TYPO", "1")]), &[]).unwrap_err().to_string();
+        assert!(text.contains("server.drain_seconds must be a whole number (in f.toml)"), "{text}");
+        assert!(text.contains("server.cors_origins must be a list (in f.toml)"), "{text}");
+        assert!(text.contains("typo is not a setting"), "{text}");
+        assert!(text.contains("database.url"), "{text}");
     }
 
     #[test]

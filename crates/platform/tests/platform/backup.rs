@@ -139,6 +139,9 @@ rhiza_testkit::db_tests! {
         assert!(why.contains("tables/jobs.jsonl does not match its checksum"), "{why}");
         assert!(why.contains(&format!("blobs/{blob} is missing")), "{why}");
         assert_eq!(audit::verify_all(&db.db).await.unwrap(), []);
+        let manifest = std::fs::read_to_string(place.join("manifest.json")).unwrap();
+        std::fs::write(place.join("manifest.json"), manifest.replacen("created_at", "created_ap", 1)).unwrap();
+        assert!(matches!(backup::verify(&place).await, Err(BackupError::Unfit(why)) if why.contains("manifest.json is damaged")));
         std::fs::remove_file(place.join("manifest.json")).unwrap();
         assert!(matches!(backup::verify(&place).await, Err(BackupError::Unfit(why)) if why.contains("no finished backup")));
     }
