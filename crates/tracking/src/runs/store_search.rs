@@ -149,8 +149,16 @@ async fn fetch(
     }
     order.push("r.run_id ASC".to_owned());
     let mut led = lead == Lead::Filter;
+    let ordered_by = match search.order.first() {
+        Some((Key::Metric(key), _)) if lead == Lead::Order => Some(key),
+        _ => None,
+    };
     for term in &search.terms {
         let condition = match term {
+            // The index that gives the order also knows where this condition begins to hold.
+            Term::Metric(key, test, value) if ordered_by == Some(key) && *test != NumberTest::IsNot => {
+                format!("o0.metric_value {} {}", test.sql(), binds.add(*value))
+            }
             Term::Metric(key, test, value) if led && *test != NumberTest::IsNot => {
                 led = false;
                 metric_in(key, *test, *value, &list, &mut binds)
