@@ -76,14 +76,16 @@ def environment():
     """What `clients` changes is put back for the other tests."""
     import mlflow
 
-    kept = {k: v for k, v in os.environ.items() if k.startswith("MLFLOW_TRACKING_")}
+    # The client notes both addresses in variables, for the processes it starts.
+    ours = ("MLFLOW_TRACKING_", "MLFLOW_REGISTRY_URI")
+    kept = {k: v for k, v in os.environ.items() if k.startswith(ours)}
     uri = mlflow.get_tracking_uri()
     yield
-    for name in [k for k in os.environ if k.startswith("MLFLOW_TRACKING_")]:
-        del os.environ[name]
-    os.environ.update(kept)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(None)
+    for name in [k for k in os.environ if k.startswith(ours)]:
+        del os.environ[name]
+    os.environ.update(kept)
 
 
 def fill(url, folder):

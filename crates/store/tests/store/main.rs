@@ -207,4 +207,3 @@ fn writes_after_a_full_disk_are_really_committed() {
         }
     });
 }
-

@@ -11,8 +11,8 @@ use rhiza_web::{ApiError, ErrorContext, ErrorShape};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body;
 use super::fields::Fields;
+use super::http_body;
 use crate::error::{Code, TrackingError};
 
 /// Who makes a request, and in which project.
@@ -79,7 +79,7 @@ impl<S: Send + Sync> FromRequest<S> for Request {
         if matches!(*request.method(), Method::POST | Method::PUT) {
             check_content_type(request.headers().get(header::CONTENT_TYPE))?;
         }
-        Ok(Self(body::parse(&body::read(request.into_body()).await?)?))
+        Ok(Self(http_body::parse(&http_body::read(request.into_body()).await?)?))
     }
 }
 

@@ -1,9 +1,9 @@
 //! MLflow's manners: how its requests are read, its messages worded, its numbers, tokens and errors written.
 //! Nothing here knows an endpoint; every folder of the slice builds its endpoints from these pieces.
 
-mod body;
 mod fields;
 pub mod http;
+mod http_body;
 mod http_twin;
 mod number;
 mod python;
