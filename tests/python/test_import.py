@@ -71,7 +71,7 @@ def clients(url, key=None):
     return mlflow.MlflowClient(tracking_uri=url, registry_uri=url)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def environment():
     """What `clients` changes is put back for the other tests."""
     import mlflow
