@@ -92,7 +92,10 @@ rhiza_binary() {
     cargo build "${LOCKED[@]}" --workspace --bins
     [ -x "$RHIZA_BIN" ]
 }
-console_e2e() { (cd console && npm run e2e); }
+console_e2e() {
+    local mlflow="${RHIZA_CACHE:-$HOME/.cache/rhiza}/venv-mlflow3/bin/python"
+    (cd console && RHIZA_PYTHON="$mlflow" RHIZA_CHROMIUM="$CHROMIUM" npm run e2e)
+}
 python_tests() { RHIZA_TEST_DATABASE="$1" tests/python/run.sh; }
 
 run_tests() {
@@ -121,7 +124,7 @@ for group in "$@"; do
             start_services
         fi
         export RHIZA_BIN="$CARGO_TARGET_DIR/debug/rhiza"
-        if has_clients && wants_any python-sqlite python-postgres; then
+        if has_clients && wants_any python-sqlite python-postgres e2e; then
             say "preparing the Python clients"
             mkdir -p "$LOGS"
             tests/python/setup.sh >"$LOGS/python-setup.log" 2>&1 </dev/null || {
