@@ -257,6 +257,8 @@ class Bench:
         if experiment is None:
             experiment = create_experiment(self.client, "search")
             seed_runs(self.server, experiment, count)
+            # Meanwhile this connection was idle for minutes, and servers close such ones.
+            self.client.connect()
             setattr(self, name, experiment)
         body = {"experiment_ids": [experiment], **body}
         assert len(self.client.call("runs/search", body)["runs"]) == expected
