@@ -94,7 +94,7 @@ rhiza_binary() {
 }
 console_e2e() {
     local mlflow="${RHIZA_CACHE:-$HOME/.cache/rhiza}/venv-mlflow3/bin/python"
-    (cd console && RHIZA_PYTHON="$mlflow" RHIZA_CHROMIUM="$CHROMIUM" npm run e2e)
+    (cd console && RHIZA_PYTHON="$mlflow" npm run e2e)
 }
 python_tests() { RHIZA_TEST_DATABASE="$1" tests/python/run.sh; }
 
