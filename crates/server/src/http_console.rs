@@ -35,12 +35,14 @@ pub(crate) async fn fallback(request: Request) -> Response {
     if let Some(file) = Files::get(name).filter(|_| !name.is_empty() && name != "index.html") {
         return respond(name, file, request.headers());
     }
-    if !wants_page(request.headers()) || name.starts_with("assets/") {
+    // The front page is a page whoever asks; other paths are pages only for those who can show one.
+    let front = name.is_empty() || name == "index.html";
+    if !front && (!wants_page(request.headers()) || name.starts_with("assets/")) {
         return not_found("There is no such file.");
     }
     match Files::get("index.html") {
         Some(page) => respond("index.html", page, request.headers()),
-        None => not_found("This binary was built without the console; build it with `make console` first."),
+        None => not_found("This binary was built without the console: build console/ first, then the binary."),
     }
 }
 
