@@ -1,4 +1,5 @@
 import { Menu as Base } from '@base-ui/react/menu';
+import { MoreHorizontal } from 'lucide-react';
 import type { ReactElement, ReactNode } from 'react';
 import { cx } from './cx';
 
@@ -18,6 +19,21 @@ export function Menu({ trigger, children, align = 'end' }: MenuProps) {
         </Base.Positioner>
       </Base.Portal>
     </Base.Root>
+  );
+}
+
+/** The menu behind three dots: what can be done with the thing of that name. */
+export function ActionsMenu({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <Menu
+      trigger={
+        <button type="button" aria-label={`Actions for ${name}`} className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink pointer-coarse:size-9">
+          <MoreHorizontal className="size-4" />
+        </button>
+      }
+    >
+      {children}
+    </Menu>
   );
 }
 

@@ -1,6 +1,7 @@
 //! The OpenAPI document: what frames the slices' own descriptions, and reading the route table back from it.
 
 use rhiza_web::{Problem, ProblemField};
+use serde_json::Value;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem};
 
@@ -91,8 +92,12 @@ pub fn routes(document: &OpenApi) -> Vec<Route> {
 /// # Errors
 /// When a description cannot be written as JSON, which would be a bug in a slice's schema.
 pub fn document_json(document: &OpenApi) -> Result<String, serde_json::Error> {
-    let value = serde_json::to_value(document)?;
-    let mut text = serde_json::to_string_pretty(&value)?;
+    text(&serde_json::to_value(document)?)
+}
+
+/// As [`document_json`], of a document that was taken apart already.
+pub(crate) fn text(document: &Value) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     Ok(text)
 }

@@ -12,7 +12,7 @@ use rhiza_web::{ApiError, Path};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::document::{document_json, frame};
+use crate::document::{frame, text};
 use crate::pages;
 
 /// Joins routers whose state is already given. The result also serves the document at `/api/openapi.json` and its
@@ -23,8 +23,9 @@ use crate::pages;
 pub fn assemble(parts: Vec<OpenApiRouter>) -> Result<(Router, OpenApi), serde_json::Error> {
     let joined = parts.into_iter().fold(OpenApiRouter::with_openapi(frame()), OpenApiRouter::merge);
     let (router, document) = joined.split_for_parts();
-    let json = Bytes::from(document_json(&document)?);
-    let pages = Arc::new(pages::pages(&serde_json::from_slice(&json)?));
+    let value = serde_json::to_value(&document)?;
+    let json = Bytes::from(text(&value)?);
+    let pages = Arc::new(pages::pages(&value));
     let page = move |path: &str| -> Response {
         if path == "style.css" {
             return ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE).into_response();

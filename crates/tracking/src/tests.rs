@@ -1,10 +1,12 @@
-//! The slice against both databases, without HTTP.
+//! The slice against both databases, without HTTP; and what the tests of its folders begin with.
 
 use rhiza_kernel::ProjectScope;
 use rhiza_platform::authz::Access;
 use rhiza_testkit::TestDb;
 use serde_json::Value;
 
+use crate::logged_models::store::ModelMetric;
+use crate::logged_models::{LoggedModels, ModelDraft};
 use crate::metrics::Point;
 use crate::protocol::Caller;
 use crate::runs::ingest::Write;
@@ -12,7 +14,8 @@ use crate::runs::service::{self as runs, Draft};
 use crate::search::View;
 use crate::{TrackingError, TrackingState, experiments, metrics, search};
 
-async fn open(db: &TestDb) -> TrackingState {
+/// Tracking over a test database, its blobs in the test's folder.
+pub(crate) async fn open(db: &TestDb) -> TrackingState {
     let options = rhiza_store::BlobOptions::Local(db.folder.path().join("blobs"));
     let blobs = rhiza_store::Blobs::open(&options).await.expect("blobs");
     let (state, worker) = TrackingState::new(db.db.clone(), db.env.clone(), blobs);
@@ -21,7 +24,8 @@ async fn open(db: &TestDb) -> TrackingState {
     state
 }
 
-fn caller(scope: ProjectScope) -> Caller {
+/// Somebody who may do everything in the project.
+pub(crate) fn caller(scope: ProjectScope) -> Caller {
     Access::system(scope, "default").into()
 }
 
@@ -35,7 +39,8 @@ async fn run(state: &TrackingState, caller: &Caller, name: &str) -> String {
     answer["run"]["info"]["run_id"].as_str().expect("an id").to_owned()
 }
 
-async fn log(state: &TrackingState, caller: &Caller, run: &str, key: &str, points: &[Point]) {
+/// Logs points of one metric as a client does, in batches.
+pub(crate) async fn log(state: &TrackingState, caller: &Caller, run: &str, key: &str, points: &[Point]) {
     for chunk in points.chunks(1_000) {
         let mut write = Write::new(caller.scope, run.to_owned());
         write.metrics = chunk.iter().map(|p| (key.to_owned(), *p)).collect();
@@ -66,7 +71,7 @@ fn message<T: std::fmt::Debug>(result: Result<T, TrackingError>) -> String {
 }
 
 rhiza_testkit::db_tests! {
-    migrations = &[crate::MIGRATIONS];
+    migrations = &[rhiza_platform::MIGRATIONS, crate::MIGRATIONS];
 
     async fn a_project_has_a_default_experiment_called_0(db: TestDb) {
         let (state, us) = (open(&db).await, caller(db.tenant()));
@@ -162,6 +167,36 @@ rhiza_testkit::db_tests! {
         assert_eq!(found(&state, &us, &filter.join(" AND "), &[]).await, ["one"]);
         let filter: Vec<&str> = (0..101).map(every).collect();
         assert!(search::runs::parse(&filter.join(" AND "), &[], View::Active).is_err());
+    }
+
+    async fn a_point_of_a_logged_model_has_one_value(db: TestDb) {
+        let (state, us) = (open(&db).await, caller(db.tenant()));
+        let id = run(&state, &us, "fit").await;
+        let models = LoggedModels::new(&state);
+        let draft = ModelDraft { experiment_id: "0".into(), ..ModelDraft::default() };
+        let model = models.create(&us, draft).await.unwrap().model_id;
+        let batch = |values: &[(i64, f64)]| {
+            let mut write = Write::new(us.scope, id.clone());
+            write.models = values
+                .iter()
+                .map(|(step, value)| ModelMetric {
+                    model_id: model.clone(),
+                    key: "acc".into(),
+                    point: Point::new(*value, 1, *step),
+                    dataset_name: None,
+                    dataset_digest: None,
+                })
+                .collect();
+            runs::write(&state, write)
+        };
+        // More than one statement looks them up.
+        let many: Vec<(i64, f64)> = (0..1_000).map(|step| (step, 0.5)).collect();
+        batch(&many).await.unwrap();
+        batch(&many[400..]).await.unwrap();
+        assert!(batch(&[(2_000, 0.1), (999, 0.6)]).await.is_err());
+        assert!(batch(&[(2_000, 0.1), (2_000, 0.2)]).await.is_err());
+        batch(&[(2_000, 0.1), (2_000, 0.1)]).await.unwrap();
+        assert_eq!(models.get(&us, &model, false).await.unwrap().metrics.len(), 1_001);
     }
 
     async fn a_dataset_that_went_in_is_found_again(db: TestDb) {

@@ -1,10 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { MoreHorizontal, Pencil, RotateCcw, Tags as TagsIcon, Trash2 } from 'lucide-react';
+import { Pencil, RotateCcw, Tags as TagsIcon, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteExperiment, mlflowDeleteExperimentTag, mlflowRestoreExperiment, mlflowSetExperimentTag, mlflowUpdateExperiment } from '~/api';
 import { Dialog, FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
-import { Menu, MenuItem } from '~/ui/menu';
+import { ActionsMenu, MenuItem } from '~/ui/menu';
 import { ownTags, Tags } from '~/ui/tags';
 import { toast } from '~/ui/toast';
 import { nameError, nameMax } from './name';
@@ -26,13 +26,7 @@ export function ExperimentMenu({ experimentId, name, deleted, tags }: Experiment
   const problem = nameError(newName);
   return (
     <>
-      <Menu
-        trigger={
-          <button type="button" aria-label={`Actions for ${name}`} className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink pointer-coarse:size-9">
-            <MoreHorizontal className="size-4" />
-          </button>
-        }
-      >
+      <ActionsMenu name={name}>
         <MenuItem
           icon={<Pencil />}
           disabled={deleted}
@@ -55,7 +49,7 @@ export function ExperimentMenu({ experimentId, name, deleted, tags }: Experiment
             Delete
           </MenuItem>
         )}
-      </Menu>
+      </ActionsMenu>
       <FormDialog
         open={asking === 'rename'}
         onOpenChange={close}

@@ -1,5 +1,5 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { Box, MoreHorizontal, Pencil, Trash2 } from 'lucide-react';
+import { Box, Pencil, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import {
   mlflowDeleteRegisteredModel,
@@ -19,7 +19,7 @@ import { Description } from '~/ui/description';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
 import { formatTime } from '~/ui/format';
-import { Menu, MenuItem } from '~/ui/menu';
+import { ActionsMenu, MenuItem } from '~/ui/menu';
 import { Empty, Loading } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
@@ -187,13 +187,7 @@ function ModelMenu({ model, count }: { model: MlflowRegisteredModel; count: numb
   const problem = modelNameError(newName);
   return (
     <>
-      <Menu
-        trigger={
-          <button type="button" aria-label={`Actions for ${name}`} className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink pointer-coarse:size-9">
-            <MoreHorizontal className="size-4" />
-          </button>
-        }
-      >
+      <ActionsMenu name={name}>
         <MenuItem
           icon={<Pencil />}
           onSelect={() => {
@@ -206,7 +200,7 @@ function ModelMenu({ model, count }: { model: MlflowRegisteredModel; count: numb
         <MenuItem icon={<Trash2 />} danger onSelect={() => setAsking('delete')}>
           Delete
         </MenuItem>
-      </Menu>
+      </ActionsMenu>
       <FormDialog
         open={asking === 'rename'}
         onOpenChange={close}

@@ -1,13 +1,13 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useQueryClient } from '@tanstack/react-query';
-import { GitCompareArrows, MoreHorizontal, Pencil, RotateCcw, Trash2 } from 'lucide-react';
+import { GitCompareArrows, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteRun, mlflowRestoreRun, mlflowUpdateRun, type MlflowRun } from '~/api';
 import { useProject } from '~/app/project';
 import { buttonClass } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
-import { Menu, MenuItem } from '~/ui/menu';
+import { ActionsMenu, MenuItem } from '~/ui/menu';
 import { toast } from '~/ui/toast';
 import { useChildRuns } from './data';
 
@@ -31,13 +31,7 @@ export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => P
           <GitCompareArrows className="size-3.5" /> Compare children
         </Link>
       ) : null}
-      <Menu
-        trigger={
-          <button type="button" aria-label={`Actions for ${runName}`} className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink pointer-coarse:size-9">
-            <MoreHorizontal className="size-4" />
-          </button>
-        }
-      >
+      <ActionsMenu name={runName}>
         <MenuItem
           icon={<Pencil />}
           disabled={deleted}
@@ -57,7 +51,7 @@ export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => P
             Delete
           </MenuItem>
         )}
-      </Menu>
+      </ActionsMenu>
       <FormDialog
         open={asking === 'rename'}
         onOpenChange={close}

@@ -23,7 +23,7 @@ use crate::registry;
 use crate::runs::model::PARENT_TAG;
 use crate::runs::store_search;
 use crate::search::runs::{Attribute, Search, Term};
-use crate::search::{TextTest, View};
+use crate::search::{TextTest, View, cut};
 
 /// The most names a list of columns has.
 const MAX_NAMES: usize = 2_000;
@@ -98,8 +98,7 @@ pub(crate) async fn search(state: &TrackingState, caller: &Caller, mut query: Ru
         (0, Some(extent.runs))
     };
     let mut page = store_search::search(&tx, &caller.scope, &experiments, &query.search, skip, query.limit + 1).await?;
-    let more = page.len() as u64 > query.limit;
-    page.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+    let more = cut(&mut page, query.limit);
     let next = query.search.newest.filter(|_| more).map(|newest| RunPlace { skip: skip + query.limit, newest });
     let items = rows(&tx, caller, ids, &page, &query.columns).await?;
     Ok(RunPage { items, next, total })

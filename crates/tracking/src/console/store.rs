@@ -50,7 +50,7 @@ pub(crate) async fn summaries(
     }
     if let Some(part) = query.part {
         // A pattern would give % and _ a meaning. What remains without the part differs if the part was there.
-        let part = binds.add(part.replace('\0', "\u{fffd}"));
+        let part = binds.word(part);
         wheres.push(format!("REPLACE(LOWER(e.name), LOWER({part}), '') <> LOWER(e.name)"));
     }
     let after = match query.after {

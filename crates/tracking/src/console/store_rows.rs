@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use rhiza_kernel::ProjectScope;
 use rhiza_store::{FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
+use serde::Deserialize;
 
+use crate::runs::store_view::{in_order, truth};
 use crate::search::sql::Binds;
 
 /// A run with what a row shows, its lists as JSON made by the database.
-#[derive(Debug, FromQueryResult)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Row {
     pub(crate) id: i64,
     pub(crate) run_id: String,
@@ -16,6 +18,7 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) user_id: String,
     pub(crate) status: i16,
+    #[serde(deserialize_with = "truth")]
     pub(crate) deleted: bool,
     pub(crate) start_time: i64,
     pub(crate) end_time: Option<i64>,
@@ -26,6 +29,25 @@ pub(crate) struct Row {
     pub(crate) datasets: Option<String>,
     pub(crate) models: Option<String>,
 }
+
+/// The columns of a [`Row`].
+const COLUMNS: [&str; 15] = [
+    "id",
+    "run_id",
+    "experiment_id",
+    "name",
+    "user_id",
+    "status",
+    "deleted",
+    "start_time",
+    "end_time",
+    "parent",
+    "metrics",
+    "params",
+    "tags",
+    "datasets",
+    "models",
+];
 
 /// Which keys of each kind are wanted; all where there is no list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,7 +63,7 @@ fn list(group: &str, table: &str, key: &str, wanted: Option<&[String]>, binds: &
         None => format!("(SELECT {group} FROM {table} WHERE run_pk = r.id)"),
         Some([]) => "NULL".to_owned(),
         Some(keys) => {
-            let keys = binds.list(keys.iter().map(|k| k.replace('\0', "\u{fffd}")));
+            let keys = binds.words(keys);
             format!("(SELECT {group} FROM {table} WHERE run_pk = r.id AND {key} IN ({keys}))")
         }
     }
@@ -55,9 +77,9 @@ pub(crate) async fn load(
     wanted: Wanted<'_>,
 ) -> Result<Vec<Row>, StoreError> {
     let dialect = tx.dialect();
-    let metrics = dialect.json_group(&[("k", "metric_key"), ("b", "value_bits")], "metric_key");
-    let params = dialect.json_group(&[("k", "param_key"), ("v", "param_value")], "param_key");
-    let tags = dialect.json_group(&[("k", "tag_key"), ("v", "tag_value")], "tag_key");
+    let metrics = dialect.json_list(&[("k", "metric_key"), ("b", "value_bits")], "metric_key");
+    let params = dialect.json_list(&[("k", "param_key"), ("v", "param_value")], "param_key");
+    let tags = dialect.json_list(&[("k", "tag_key"), ("v", "tag_value")], "tag_key");
     let datasets = dialect
         .json_group(&[("name", "d.name"), ("digest", "d.digest"), ("context", "i.context")], "i.position, d.name");
     let models = dialect.json_group(&[("m", "model_id")], "id");
@@ -68,20 +90,23 @@ pub(crate) async fn load(
         let params = list(&params, "run_params", "param_key", wanted.params, &mut binds);
         let tags = list(&tags, "run_tags", "tag_key", wanted.tags, &mut binds);
         let sql = format!(
-            "SELECT r.id, r.run_id, r.experiment_id, r.name, r.user_id, r.status, r.deleted, r.start_time, r.end_time, \
+            "SELECT r.id, r.run_id, r.experiment_id, r.name, r.user_id, r.status, \
+             CASE WHEN r.deleted THEN 1 ELSE 0 END AS deleted, r.start_time, r.end_time, \
              (SELECT tag_value FROM run_tags WHERE run_pk = r.id AND tag_key = 'mlflow.parentRunId') AS parent, \
              {metrics} AS metrics, {params} AS params, {tags} AS tags, \
-             (SELECT {datasets} FROM run_datasets i JOIN datasets d ON d.id = i.dataset_pk WHERE i.run_pk = r.id) AS datasets, \
-             (SELECT {models} FROM run_models WHERE run_pk = r.id) AS models \
+             CASE WHEN EXISTS (SELECT 1 FROM run_datasets WHERE run_pk = r.id) THEN \
+             (SELECT {datasets} FROM run_datasets i JOIN datasets d ON d.id = i.dataset_pk WHERE i.run_pk = r.id) \
+             END AS datasets, \
+             CASE WHEN EXISTS (SELECT 1 FROM run_models WHERE run_pk = r.id) THEN \
+             (SELECT {models} FROM run_models WHERE run_pk = r.id) END AS models \
              FROM runs r WHERE r.id IN ({}) AND r.project_id = {} AND r.org_id = {}",
             binds.list(chunk.iter().copied()),
             binds.add(scope.project.uuid()),
             binds.add(scope.org.uuid()),
         );
-        rows.extend(tx.fetch_all::<Row>(&sql, binds.into_values()).await?);
+        rows.extend(tx.fetch_packed::<Row>(&COLUMNS, &sql, binds.into_values()).await?);
     }
-    let place: HashMap<i64, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
-    rows.sort_by_key(|row| place.get(&row.id).copied());
+    in_order(&mut rows, ids, |row| row.id);
     Ok(rows)
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn runs(tx: &Tx, scope: &ProjectScope, run_ids: &[String]) -> R
     let mut binds = Binds::new(tx.dialect());
     let sql = format!(
         "SELECT id, run_id, start_time FROM runs WHERE run_id IN ({}) AND project_id = {} AND org_id = {}",
-        binds.list(run_ids.iter().map(|id| id.replace('\0', "\u{fffd}"))),
+        binds.words(run_ids),
         binds.add(scope.project.uuid()),
         binds.add(scope.org.uuid())
     );
@@ -39,7 +39,7 @@ fn of_keys(keys: &[String], binds: &mut Binds) -> String {
     if keys.is_empty() {
         return String::new();
     }
-    format!(" AND metric_key IN ({})", binds.list(keys.iter().map(|key| key.replace('\0', "\u{fffd}"))))
+    format!(" AND metric_key IN ({})", binds.words(keys))
 }
 
 /// The curves of the runs, of all metrics when `keys` is empty, by name.

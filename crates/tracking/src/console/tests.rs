@@ -3,10 +3,6 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use rhiza_kernel::ProjectScope;
-use rhiza_platform::authz::Access;
-use rhiza_store::{BlobOptions, Blobs};
-use rhiza_testkit::TestDb;
 
 use super::follow::Follow;
 use super::series::{self, SeriesRequest};
@@ -20,20 +16,8 @@ use crate::runs::model::{PARENT_TAG, RunStatus};
 use crate::runs::service::{self as runs, Draft};
 use crate::runs::store::NewDataset;
 use crate::search::View;
+use crate::tests::{caller, log, open};
 use crate::{TrackingError, TrackingState, experiments, search};
-
-async fn open(db: &TestDb) -> TrackingState {
-    let options = BlobOptions::Local(db.folder.path().join("blobs"));
-    let blobs = Blobs::open(&options).await.expect("blobs");
-    let (state, worker) = TrackingState::new(db.db.clone(), db.env.clone(), blobs);
-    #[expect(clippy::disallowed_methods, reason = "the test's runtime ends with the test")]
-    tokio::spawn(worker.run());
-    state
-}
-
-fn caller(scope: ProjectScope) -> Caller {
-    Access::system(scope, "default").into()
-}
 
 async fn run_at(state: &TrackingState, us: &Caller, name: &str, start: i64, parent: Option<&str>) -> String {
     let tags = parent.map(|parent| (PARENT_TAG.to_owned(), parent.to_owned())).into_iter().collect();
@@ -41,14 +25,6 @@ async fn run_at(state: &TrackingState, us: &Caller, name: &str, start: i64, pare
     let answer = runs::create(state, us, draft).await.expect("a run");
     let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
     answer["run"]["info"]["run_id"].as_str().expect("an id").to_owned()
-}
-
-async fn log(state: &TrackingState, us: &Caller, run: &str, key: &str, points: &[Point]) {
-    for chunk in points.chunks(1_000) {
-        let mut write = Write::new(us.scope, run.to_owned());
-        write.metrics = chunk.iter().map(|p| (key.to_owned(), *p)).collect();
-        runs::write(state, write).await.expect("the points are stored");
-    }
 }
 
 async fn set(state: &TrackingState, us: &Caller, run: &str, params: &[(&str, &str)], tags: &[(&str, &str)]) {

@@ -1,24 +1,11 @@
 //! Finding datasets, on both databases.
 
-use rhiza_platform::authz::Access;
-use rhiza_store::{BlobOptions, Blobs};
-use rhiza_testkit::TestDb;
-
 use super::{DatasetSummary, service};
 use crate::protocol::Caller;
 use crate::runs::service::{self as runs, Draft};
 use crate::runs::store::NewDataset;
+use crate::tests::{caller, open};
 use crate::{TrackingError, TrackingState, experiments};
-
-async fn open(db: &TestDb) -> TrackingState {
-    let options = BlobOptions::Local(db.folder.path().join("blobs"));
-    let blobs = Blobs::open(&options).await.expect("blobs");
-    TrackingState::new(db.db.clone(), db.env.clone(), blobs).0
-}
-
-fn caller(db: &TestDb) -> Caller {
-    Access::system(db.tenant(), "default").into()
-}
 
 /// A run in `experiment` that used datasets, each with its digest and purpose.
 async fn run(state: &TrackingState, caller: &Caller, experiment: &str, used: &[(&str, Option<&str>)]) {
@@ -55,7 +42,7 @@ rhiza_testkit::db_tests! {
     migrations = &[rhiza_platform::MIGRATIONS, crate::MIGRATIONS];
 
     async fn a_dataset_is_told_once_per_purpose_and_only_of_the_experiments_asked(db: TestDb) {
-        let (state, us) = (open(&db).await, caller(&db));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         let other = experiments::service::create(&state, &us, "other", None, &[]).await.unwrap();
         run(&state, &us, "0", &[("d1", Some("train")), ("d2", None)]).await;
         run(&state, &us, "0", &[("d1", Some("train"))]).await;
@@ -65,12 +52,12 @@ rhiza_testkit::db_tests! {
         assert_eq!(found(&state, &us, &["0", "999999"]).await, default);
         assert_eq!(found(&state, &us, &[&other]).await, [row(&other, "d1", Some("train"))]);
         assert_eq!(found(&state, &us, &["0", &other]).await.len(), 4);
-        let them = caller(&db);
+        let them = caller(db.tenant());
         assert_eq!(found(&state, &them, &["0", &other]).await, []);
     }
 
     async fn one_to_twenty_experiments_are_asked(db: TestDb) {
-        let (state, us) = (open(&db).await, caller(&db));
+        let (state, us) = (open(&db).await, caller(db.tenant()));
         for (asked, says) in [
             (vec![], "SearchDatasets request must specify at least one experiment_id."),
             (

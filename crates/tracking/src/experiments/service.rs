@@ -14,6 +14,7 @@ use crate::TrackingState;
 use crate::error::{Code, TrackingError, TrackingResult};
 use crate::protocol::{self, Caller, KeyValue};
 use crate::runs;
+use crate::search::cut;
 use crate::search::experiments::Search;
 
 /// An experiment as MLflow's clients read it.
@@ -286,8 +287,7 @@ pub(crate) async fn search(
     let ids = state.ids.of(&caller.scope).await?;
     let tx = state.db.read(&caller.scope.org_scope()).await?;
     let mut rows = store_search::search(&tx, &caller.scope, ids, search, offset, limit + 1).await?;
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let more = cut(&mut rows, limit);
     let page = present(&tx, caller, ids, rows).await?;
     Ok((page, more.then_some(offset + limit)))
 }

@@ -52,12 +52,8 @@ pub(crate) async fn search(
         parts.push(format!("CASE WHEN e.id = {} THEN 0 ELSE e.id END DESC", binds.add(ids.default_row())));
         parts.join(", ")
     };
-    let limit = binds.add(i64::try_from(limit).unwrap_or(i64::MAX));
-    let offset = binds.add(i64::try_from(offset).unwrap_or(i64::MAX));
-    let sql = format!(
-        "SELECT {COLUMNS} FROM experiments e WHERE {} ORDER BY {order} LIMIT {limit} OFFSET {offset}",
-        wheres.join(" AND ")
-    );
+    let page = binds.page(offset, limit);
+    let sql = format!("SELECT {COLUMNS} FROM experiments e WHERE {} ORDER BY {order} {page}", wheres.join(" AND "));
     tx.fetch_all(&sql, binds.into_values()).await
 }
 
@@ -71,7 +67,7 @@ fn condition(term: &Term, ids: ExperimentIds, binds: &mut Binds) -> String {
         Term::Time(by, test, value) => format!("{} {} {}", column(*by), test.sql(), binds.add(*value)),
         Term::Tag(key, test) => {
             let negate = if *test == TextTest::Missing { "NOT " } else { "" };
-            let key = binds.add(key.replace('\0', "\u{fffd}"));
+            let key = binds.word(key);
             let value = match test {
                 TextTest::Missing | TextTest::Present => String::new(),
                 test => format!(" AND {}", binds.text("t.tag_value", test)),

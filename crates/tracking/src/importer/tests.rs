@@ -2,16 +2,13 @@
 
 use base64::Engine as _;
 use futures::TryStreamExt as _;
-use rhiza_kernel::ProjectScope;
-use rhiza_platform::authz::Access;
-use rhiza_store::{BlobOptions, Blobs};
-use rhiza_testkit::TestDb;
 use serde_json::Value;
 
 use super::model::{Entry, OwnerKind, parse};
 use super::{FormatError, Imported, load, read};
 use crate::artifacts::{self, Artifacts};
 use crate::protocol::Caller;
+use crate::tests::{caller, open};
 use crate::{TrackingState, experiments, logged_models, metrics, registry, runs};
 
 const EXAMPLE: &[u8] = include_bytes!("../../../../fixtures/example/breast_cancer.rhiza");
@@ -83,15 +80,6 @@ fn a_nan_comes_through() {
     let values: Vec<f64> = run.metrics["loss"].iter().map(|l| l.0.value).collect();
     assert!(values[0].is_nan());
     assert_eq!(values[1..], [f64::MAX, 0.5]);
-}
-
-async fn open(db: &TestDb) -> TrackingState {
-    let blobs = Blobs::open(&BlobOptions::Local(db.folder.path().join("blobs"))).await.expect("blobs");
-    TrackingState::new(db.db.clone(), db.env.clone(), blobs).0
-}
-
-fn caller(scope: ProjectScope) -> Caller {
-    Access::system(scope, "default").into()
 }
 
 fn example() -> Vec<Entry> {

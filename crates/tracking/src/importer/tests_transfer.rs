@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rhiza_kernel::ProjectScope;
-use rhiza_platform::authz::Access;
-use rhiza_store::{BlobOptions, Blobs};
-use rhiza_testkit::TestDb;
 use serde_json::{Value, json};
 
 use super::model::{Experiment, Model, Output, OwnerKind, Registered, Run, Version};
@@ -16,16 +12,8 @@ use crate::metrics::{Point, history};
 use crate::protocol::Caller;
 use crate::registry::model::Stage;
 use crate::runs::RunStatus;
+use crate::tests::{caller, open};
 use crate::{TrackingState, logged_models, registry, runs};
-
-async fn open(db: &TestDb) -> TrackingState {
-    let blobs = Blobs::open(&BlobOptions::Local(db.folder.path().join("blobs"))).await.expect("blobs");
-    TrackingState::new(db.db.clone(), db.env.clone(), blobs).0
-}
-
-fn caller(scope: ProjectScope) -> Caller {
-    Access::system(scope, "default").into()
-}
 
 async fn begin(state: &TrackingState, caller: &Caller) -> Transfer {
     Transfer::open(state, caller, "mlflow:http://there").await.expect("a copy")

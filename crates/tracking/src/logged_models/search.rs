@@ -8,6 +8,7 @@ use super::service::LoggedModels;
 use super::{store, store_search};
 use crate::error::{TrackingError, TrackingResult};
 use crate::protocol::{Caller, Fields};
+use crate::search::cut;
 use crate::search::logged_models::{self as grammar, Dataset, Search};
 
 /// Models on a page when the client does not say.
@@ -92,8 +93,7 @@ impl LoggedModels {
         let tx = self.state.db.read(&caller.scope.org_scope()).await?;
         let mut found =
             store_search::search(&tx, &caller.scope, ids, &rows, &search, offset, limit.saturating_add(1)).await?;
-        let more = found.len() as u64 > limit;
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let more = cut(&mut found, limit);
         let models = store::complete(&tx, &caller.scope, found).await?;
         Ok((models, more.then(|| question.token(offset + limit))))
     }

@@ -220,6 +220,9 @@ pub async fn append_registration(
     set_tags(tx, scope, model_id, &[(model::REGISTRATIONS.to_owned(), list)]).await
 }
 
+/// Where a point stands among those of a run: model, key, time and step.
+type Place<'a> = (&'a str, &'a str, i64, i64);
+
 /// A metric value on its way in, for a logged model.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelMetric {
@@ -231,11 +234,8 @@ pub(crate) struct ModelMetric {
 }
 
 impl ModelMetric {
-    fn same_place(&self, other: &Self) -> bool {
-        self.model_id == other.model_id
-            && self.key == other.key
-            && self.point.timestamp == other.point.timestamp
-            && self.point.step == other.point.step
+    fn place(&self) -> Place<'_> {
+        (&self.model_id, &self.key, self.point.timestamp, self.point.step)
     }
 
     fn value(&self) -> f64 {
@@ -274,33 +274,38 @@ pub(crate) async fn check_metrics(
     if let Some(unknown) = ids.iter().find(|id| !known.contains_key(**id)) {
         return Err(TrackingError::new(Code::BadRequest, format!("Logged model with ID '{unknown}' not found.")));
     }
-    for (i, metric) in metrics.iter().enumerate() {
-        if metrics[..i].iter().any(|m| m.same_place(metric) && !m.same_content(metric)) {
+    let mut given: HashMap<Place<'_>, &ModelMetric> = HashMap::with_capacity(metrics.len());
+    for metric in metrics {
+        if given.insert(metric.place(), metric).is_some_and(|earlier| !earlier.same_content(metric)) {
             return Err(metric.clash());
         }
-        let stored: Option<PointRow> = tx
-            .fetch_optional(
-                "SELECT model_id, key, value, timestamp_ms, step, run_id, dataset_name, dataset_digest \
-                 FROM logged_model_metrics WHERE org_id = $1 AND project_id = $2 AND model_id = $3 AND key = $4 \
-                 AND timestamp_ms = $5 AND step = $6 AND run_id = $7",
-                binds![
-                    scope.org.uuid(),
-                    scope.project.uuid(),
-                    metric.model_id.as_str(),
-                    metric.key.as_str(),
-                    metric.point.timestamp,
-                    metric.point.step,
-                    run_id
-                ],
-            )
-            .await?;
-        let other = stored.is_some_and(|s| {
-            s.value.to_bits() != metric.value().to_bits()
-                || s.dataset_name != metric.dataset_name
-                || s.dataset_digest != metric.dataset_digest
-        });
-        if other {
-            return Err(metric.clash());
+    }
+    for chunk in metrics.chunks(500) {
+        let places: Vec<String> = (0..chunk.len()).map(|i| format!("({})", in_list(i * 4 + 4, 4))).collect();
+        let sql = format!(
+            "SELECT model_id, key, value, timestamp_ms, step, run_id, dataset_name, dataset_digest \
+             FROM logged_model_metrics WHERE org_id = $1 AND project_id = $2 AND run_id = $3 \
+             AND (model_id, key, timestamp_ms, step) IN (VALUES {})",
+            places.join(", ")
+        );
+        let mut values = binds![scope.org.uuid(), scope.project.uuid(), run_id];
+        for metric in chunk {
+            values.extend(binds![
+                metric.model_id.as_str(),
+                metric.key.as_str(),
+                metric.point.timestamp,
+                metric.point.step
+            ]);
+        }
+        for stored in tx.fetch_all::<PointRow>(&sql, values).await? {
+            let place = (stored.model_id.as_str(), stored.key.as_str(), stored.timestamp_ms, stored.step);
+            if let Some(metric) = given.get(&place)
+                && (stored.value.to_bits() != metric.value().to_bits()
+                    || stored.dataset_name != metric.dataset_name
+                    || stored.dataset_digest != metric.dataset_digest)
+            {
+                return Err(metric.clash());
+            }
         }
     }
     Ok(())

@@ -27,17 +27,13 @@ const fn time_column(time: Time) -> &'static str {
     }
 }
 
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 /// The condition that a metric row was measured on one of the datasets.
 fn on_datasets(datasets: &[Dataset], binds: &mut Binds) -> Option<String> {
     let each: Vec<String> = datasets
         .iter()
         .filter_map(|dataset| {
-            let name = dataset.name.as_deref().map(|n| format!("x.dataset_name = {}", binds.add(clean(n))));
-            let digest = dataset.digest.as_deref().map(|d| format!("x.dataset_digest = {}", binds.add(clean(d))));
+            let name = dataset.name.as_deref().map(|n| format!("x.dataset_name = {}", binds.word(n)));
+            let digest = dataset.digest.as_deref().map(|d| format!("x.dataset_digest = {}", binds.word(d)));
             let both: Vec<String> = name.into_iter().chain(digest).collect();
             (!both.is_empty()).then(|| format!("({})", both.join(" AND ")))
         })
@@ -49,7 +45,7 @@ fn on_datasets(datasets: &[Dataset], binds: &mut Binds) -> Option<String> {
 fn latest(key: &str, datasets: &[&[Dataset]], binds: &mut Binds) -> String {
     let mut wheres = vec![
         "x.org_id = m.org_id AND x.project_id = m.project_id AND x.model_id = m.model_id".to_owned(),
-        format!("x.key = {}", binds.add(clean(key))),
+        format!("x.key = {}", binds.word(key)),
     ];
     wheres.extend(datasets.iter().filter_map(|list| on_datasets(list, binds)));
     format!(
@@ -60,7 +56,7 @@ fn latest(key: &str, datasets: &[&[Dataset]], binds: &mut Binds) -> String {
 }
 
 fn pair(table: &str, key: &str, test: &TextTest, binds: &mut Binds) -> String {
-    let key = binds.add(clean(key));
+    let key = binds.word(key);
     let value = binds.text("p.value", test);
     let fence = binds.fence();
     format!(
@@ -153,10 +149,9 @@ pub(super) async fn search(
         ));
     }
     let order = order(search, &mut binds);
-    let limit = binds.add(i64::try_from(limit).unwrap_or(i64::MAX));
-    let offset = binds.add(i64::try_from(offset).unwrap_or(i64::MAX));
+    let page = binds.page(offset, limit);
     let sql = format!(
-        "SELECT {COLUMNS} FROM logged_models m WHERE {} ORDER BY {} LIMIT {limit} OFFSET {offset}",
+        "SELECT {COLUMNS} FROM logged_models m WHERE {} ORDER BY {} {page}",
         wheres.join(" AND "),
         order.join(", ")
     );

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rhiza_kernel::{BlobId, ProjectScope};
-use rhiza_platform::authz::Access;
-use rhiza_store::{BlobOptions, Blobs, binds};
+use rhiza_store::binds;
 use rhiza_testkit::TestDb;
 
 use super::{Purged, purge, store, system};
@@ -18,6 +17,7 @@ use crate::protocol::Caller;
 use crate::registry::{Registry, VersionDraft};
 use crate::runs::ingest::Write;
 use crate::runs::service::{self as runs, Draft};
+use crate::tests::{caller, open};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -30,12 +30,7 @@ struct Team {
 
 impl Team {
     async fn new(db: &TestDb) -> Self {
-        let options = BlobOptions::Local(db.folder.path().join("blobs"));
-        let blobs = Blobs::open(&options).await.expect("blobs");
-        let (state, worker) = TrackingState::new(db.db.clone(), db.env.clone(), blobs);
-        #[expect(clippy::disallowed_methods, reason = "the test's runtime ends with the test")]
-        tokio::spawn(worker.run());
-        Self { state, caller: Access::system(db.tenant(), "default").into() }
+        Self { state: open(db).await, caller: caller(db.tenant()) }
     }
 
     fn scope(&self) -> ProjectScope {

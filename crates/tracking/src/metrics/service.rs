@@ -106,7 +106,7 @@ pub(crate) async fn history(
     let head = store::require_run(&tx, &caller.scope, run_id).await?;
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let limit_points = limit.map_or(usize::MAX - 1, |l| usize::try_from(l).unwrap_or(usize::MAX - 1));
-    let key_text = key.replace('\0', "\u{fffd}");
+    let key_text = crate::protocol::without_nul(key);
     // One point more than asked for tells whether there is another page.
     let packed = history::read(&tx, &scope, head.id, &key_text, skip, limit_points.saturating_add(1)).await?;
     Ok(Stretches {

@@ -19,5 +19,5 @@ pub use python::{int as python_int, json as python_json, json_str, normpath, rep
 pub use token::{decode as decode_token, encode as encode_token};
 pub use validate::{
     experiment_id, is_word, key_name, length, param_key, resource_id, storable, tag_key, timestamp, truncated,
-    user_text,
+    user_text, without_nul,
 };

@@ -132,6 +132,12 @@ pub fn user_text(text: &str, path: &str) -> TrackingResult<()> {
     Err(TrackingError::invalid(format!("Invalid value for parameter '{path}' supplied: it holds a NUL character.")))
 }
 
+/// A text that is looked for, as it could be stored: nothing stored has a NUL character, so one with it finds nothing.
+#[must_use]
+pub fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

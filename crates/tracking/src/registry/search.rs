@@ -5,7 +5,7 @@ use super::service::Registry;
 use super::{store, store_search};
 use crate::error::{TrackingError, TrackingResult};
 use crate::protocol::{Caller, Fields, decode_token, encode_token, wrong_type};
-use crate::search::models as grammar;
+use crate::search::{cut, models as grammar};
 
 /// Models on a page when the client does not say.
 const MODELS_DEFAULT: i64 = 100;
@@ -27,13 +27,6 @@ fn page_of(fields: &Fields, default: i64, max: i64) -> TrackingResult<(u64, u64)
     Ok((limit, decode_token(fields.text("page_token")?.as_deref())?))
 }
 
-/// Cuts the row that was read to see whether more follow; the token of the next page if they do.
-fn cut<T>(rows: &mut Vec<T>, offset: u64, limit: u64) -> Option<String> {
-    let more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    more.then(|| encode_token(offset + limit))
-}
-
 impl Registry {
     /// One page of registered models, and the token of the next.
     ///
@@ -48,7 +41,7 @@ impl Registry {
         let search = grammar::models(&fields.text("filter")?.unwrap_or_default(), &fields.texts("order_by")?)?;
         let tx = self.state.db.read(&caller.scope.org_scope()).await?;
         let mut rows = store_search::models(&tx, &caller.scope, &search, offset, limit + 1).await?;
-        let next = cut(&mut rows, offset, limit);
+        let next = cut(&mut rows, limit).then(|| encode_token(offset + limit));
         Ok((store::complete_models(&tx, &caller.scope, rows).await?, next))
     }
 
@@ -65,7 +58,7 @@ impl Registry {
         let search = grammar::versions(&fields.text("filter")?.unwrap_or_default(), &fields.texts("order_by")?)?;
         let tx = self.state.db.read(&caller.scope.org_scope()).await?;
         let mut rows = store_search::versions(&tx, &caller.scope, &search, offset, limit + 1).await?;
-        let next = cut(&mut rows, offset, limit);
+        let next = cut(&mut rows, limit).then(|| encode_token(offset + limit));
         Ok((store::complete_versions(&tx, &caller.scope, rows).await?, next))
     }
 }

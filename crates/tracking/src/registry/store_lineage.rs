@@ -28,7 +28,7 @@ pub(super) async fn registrations(
             in_list(3, chunk.len())
         );
         let mut values = binds![scope.org.uuid(), scope.project.uuid()];
-        values.extend(chunk.iter().map(|model| Value::from(model.replace('\0', "\u{fffd}"))));
+        values.extend(chunk.iter().map(|model| Value::from(crate::protocol::without_nul(model))));
         found.extend(tx.fetch_all::<Registration>(&sql, values).await?);
     }
     Ok(found)

@@ -75,12 +75,6 @@ fn order(table: &Table, search: &Search) -> String {
     items.join(", ")
 }
 
-fn page(offset: u64, limit: u64, binds: &mut Binds) -> String {
-    let limit = binds.add(i64::try_from(limit).unwrap_or(i64::MAX));
-    let offset = binds.add(i64::try_from(offset).unwrap_or(i64::MAX));
-    format!("LIMIT {limit} OFFSET {offset}")
-}
-
 fn project(scope: &ProjectScope, binds: &mut Binds) -> Vec<String> {
     vec![
         format!("m.org_id = {}", binds.add(scope.org.uuid())),
@@ -99,7 +93,7 @@ pub(super) async fn models(
     let mut binds = Binds::new(tx.dialect());
     let mut wheres = project(scope, &mut binds);
     wheres.extend(conditions(&MODELS, search, &mut binds));
-    let page = page(offset, limit, &mut binds);
+    let page = binds.page(offset, limit);
     let sql = format!(
         "SELECT m.id, m.name, m.description, m.created_ms, m.updated_ms FROM registered_models m \
          WHERE {} ORDER BY {} {page}",
@@ -121,7 +115,7 @@ pub(super) async fn versions(
     let mut wheres = project(scope, &mut binds);
     wheres.push("NOT v.deleted".to_owned());
     wheres.extend(conditions(&VERSIONS, search, &mut binds));
-    let page = page(offset, limit, &mut binds);
+    let page = binds.page(offset, limit);
     let sql = format!(
         "SELECT {VERSION_COLUMNS} FROM model_versions v JOIN registered_models m ON m.id = v.registered_id \
          WHERE {} ORDER BY {} {page}",

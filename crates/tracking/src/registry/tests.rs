@@ -1,9 +1,5 @@
 //! Lineage against both databases.
 
-use rhiza_kernel::ProjectScope;
-use rhiza_platform::authz::Access;
-use rhiza_testkit::TestDb;
-
 use super::{Registry, VersionDraft};
 use crate::TrackingState;
 use crate::console::wire::{RunDataset, RunModel, RunStatus};
@@ -12,16 +8,7 @@ use crate::protocol::Caller;
 use crate::runs::service::{self as runs, Draft};
 use crate::runs::store::NewDataset;
 use crate::runs::wire::OneRun;
-
-async fn open(db: &TestDb) -> TrackingState {
-    let options = rhiza_store::BlobOptions::Local(db.folder.path().join("blobs"));
-    let blobs = rhiza_store::Blobs::open(&options).await.expect("blobs");
-    TrackingState::new(db.db.clone(), db.env.clone(), blobs).0
-}
-
-fn caller(scope: ProjectScope) -> Caller {
-    Access::system(scope, "default").into()
-}
+use crate::tests::{caller, open};
 
 async fn run(state: &TrackingState, us: &Caller) -> String {
     let draft = Draft { experiment: "0".into(), name: "fit".into(), start_time: 1, ..Draft::default() };

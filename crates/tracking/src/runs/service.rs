@@ -13,6 +13,7 @@ use crate::error::{TrackingError, TrackingResult};
 use crate::experiments;
 use crate::experiments::ids::ExperimentIds;
 use crate::protocol::{self, Caller, repr_str};
+use crate::search::cut;
 use crate::search::runs::Search;
 
 /// A run about to be created, as asked for.
@@ -263,8 +264,7 @@ pub(crate) async fn search(
     rows.dedup();
     let tx = state.db.read(&caller.scope.org_scope()).await?;
     let mut page = store_search::search(&tx, &caller.scope, &rows, search, offset, limit + 1).await?;
-    let more = page.len() as u64 > limit;
-    page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let more = cut(&mut page, limit);
     let runs = view::load(&tx, &caller.scope, &page).await?;
     drop(tx);
     let mut out = Vec::with_capacity(runs.len() * 1_024 + 64);

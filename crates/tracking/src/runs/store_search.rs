@@ -129,8 +129,33 @@ async fn fetch(
     let mut binds = Binds::new(tx.dialect());
     let mut joins = String::new();
     let list = binds.list(experiments.iter().copied());
+    let mut wheres = among(scope, &list, search, &mut binds);
+    let mut order = Vec::with_capacity(search.order.len() + 2);
+    for (i, (key, rises)) in search.order.iter().enumerate() {
+        order_by(i, key, *rises, lead, &list, &mut binds, &mut joins, &mut wheres, &mut order);
+    }
+    if !search.order.iter().any(|(key, _)| *key == Key::Attribute(Attribute::StartTime)) {
+        order.push("r.start_time DESC".to_owned());
+    }
+    order.push("r.run_id ASC".to_owned());
+    wheres.extend(conditions(search, lead, &list, &mut binds));
+    let page = binds.page(offset, limit);
+    let uri = needs_location(search);
+    let experiments = if uri { " JOIN experiments e ON e.id = r.experiment_id" } else { "" };
+    // CROSS JOIN: SQLite keeps the order of the tables, so the index that was chosen leads.
+    let from = if lead == Lead::Order { "metric_series o0 CROSS JOIN runs r" } else { "runs r" };
+    let sql = format!(
+        "SELECT r.id FROM {from}{experiments}{joins} WHERE {} ORDER BY {} {page}",
+        wheres.join(" AND "),
+        order.join(", ")
+    );
+    Ok(tx.fetch_packed::<Id>(&["id"], &sql, binds.into_values()).await?.into_iter().map(|row| row.id).collect())
+}
+
+/// The runs that are looked at: of these experiments, in that stage of life, not newer than the first page.
+fn among(scope: &ProjectScope, experiments: &str, search: &Search, binds: &mut Binds) -> Vec<String> {
     let mut wheres = vec![
-        format!("r.experiment_id IN ({list})"),
+        format!("r.experiment_id IN ({experiments})"),
         format!("r.project_id = {}", binds.add(scope.project.uuid())),
         format!("r.org_id = {}", binds.add(scope.org.uuid())),
     ];
@@ -140,45 +165,31 @@ async fn fetch(
     if let Some(newest) = search.newest {
         wheres.push(format!("r.id <= {}", binds.add(newest)));
     }
-    let mut order = Vec::with_capacity(search.order.len() + 2);
-    for (i, (key, rises)) in search.order.iter().enumerate() {
-        order_by(i, key, *rises, lead, &list, &mut binds, &mut joins, &mut wheres, &mut order);
-    }
-    if !search.order.iter().any(|(key, _)| *key == Key::Attribute(Attribute::StartTime)) {
-        order.push("r.start_time DESC".to_owned());
-    }
-    order.push("r.run_id ASC".to_owned());
+    wheres
+}
+
+/// The search's conditions, the one that leads in the form that an index can begin with.
+fn conditions(search: &Search, lead: Lead, experiments: &str, binds: &mut Binds) -> Vec<String> {
     let mut led = lead == Lead::Filter;
     let ordered_by = match search.order.first() {
         Some((Key::Metric(key), _)) if lead == Lead::Order => Some(key),
         _ => None,
     };
+    let mut wheres = Vec::with_capacity(search.terms.len());
     for term in &search.terms {
-        let condition = match term {
+        wheres.push(match term {
             // The index that gives the order also knows where this condition begins to hold.
             Term::Metric(key, test, value) if ordered_by == Some(key) && *test != NumberTest::IsNot => {
                 format!("o0.metric_value {} {}", test.sql(), binds.add(*value))
             }
             Term::Metric(key, test, value) if led && *test != NumberTest::IsNot => {
                 led = false;
-                metric_in(key, *test, *value, &list, &mut binds)
+                metric_in(key, *test, *value, experiments, binds)
             }
-            term => condition(term, &mut binds),
-        };
-        wheres.push(condition);
+            term => condition(term, binds),
+        });
     }
-    let limit = binds.add(i64::try_from(limit).unwrap_or(i64::MAX));
-    let offset = binds.add(i64::try_from(offset).unwrap_or(i64::MAX));
-    let uri = needs_location(search);
-    let experiments = if uri { " JOIN experiments e ON e.id = r.experiment_id" } else { "" };
-    // CROSS JOIN: SQLite keeps the order of the tables, so the index that was chosen leads.
-    let from = if lead == Lead::Order { "metric_series o0 CROSS JOIN runs r" } else { "runs r" };
-    let sql = format!(
-        "SELECT r.id FROM {from}{experiments}{joins} WHERE {} ORDER BY {} LIMIT {limit} OFFSET {offset}",
-        wheres.join(" AND "),
-        order.join(", ")
-    );
-    Ok(tx.fetch_packed::<Id>(&["id"], &sql, binds.into_values()).await?.into_iter().map(|row| row.id).collect())
+    wheres
 }
 
 /// How many runs a search finds, and the newest row among them.
@@ -200,25 +211,9 @@ pub(crate) async fn extent(
     }
     let mut binds = Binds::new(tx.dialect());
     let list = binds.list(experiments.iter().copied());
-    let mut wheres = vec![
-        format!("r.experiment_id IN ({list})"),
-        format!("r.project_id = {}", binds.add(scope.project.uuid())),
-        format!("r.org_id = {}", binds.add(scope.org.uuid())),
-    ];
-    if let Some(deleted) = search.view.deleted() {
-        wheres.push(format!("r.deleted = {}", binds.add(deleted)));
-    }
+    let mut wheres = among(scope, &list, search, &mut binds);
     // A metric's index leads to few runs faster than all runs lead to their metrics.
-    let mut led = leading(search).is_some();
-    for term in &search.terms {
-        wheres.push(match term {
-            Term::Metric(key, test, value) if led && *test != NumberTest::IsNot => {
-                led = false;
-                metric_in(key, *test, *value, &list, &mut binds)
-            }
-            term => condition(term, &mut binds),
-        });
-    }
+    wheres.extend(conditions(search, Lead::Filter, &list, &mut binds));
     let location = if needs_location(search) { " JOIN experiments e ON e.id = r.experiment_id" } else { "" };
     let sql =
         format!("SELECT COUNT(*) AS runs, MAX(r.id) AS newest FROM runs r{location} WHERE {}", wheres.join(" AND "));
@@ -244,12 +239,12 @@ fn order_by(
 ) {
     let direction = if rises { "ASC" } else { "DESC" };
     let mut pair = |table: &str, key_column: &str, key: &str, binds: &mut Binds| {
-        let key = binds.add(key.replace('\0', "\u{fffd}"));
+        let key = binds.word(key);
         joins.push_str(&format!(" LEFT JOIN {table} o{i} ON o{i}.run_pk = r.id AND o{i}.{key_column} = {key}"));
     };
     match key {
         Key::Metric(key) if i == 0 && lead == Lead::Order => {
-            let key = binds.add(key.replace('\0', "\u{fffd}"));
+            let key = binds.word(key);
             wheres.push("o0.run_pk = r.id".to_owned());
             wheres.push(format!("o0.experiment_id IN ({experiments})"));
             wheres.push(format!("o0.metric_key = {key}"));
@@ -287,7 +282,7 @@ fn metric_in(key: &str, test: NumberTest, value: f64, experiments: &str, binds: 
     format!(
         "r.id IN (SELECT m.run_pk FROM metric_series m WHERE m.experiment_id IN ({experiments}) AND m.metric_key = {} \
          AND m.is_nan = {} AND m.metric_value {} {})",
-        binds.add(key.replace('\0', "\u{fffd}")),
+        binds.word(key),
         binds.add(false),
         test.sql(),
         binds.add(value)
@@ -297,7 +292,7 @@ fn metric_in(key: &str, test: NumberTest, value: f64, experiments: &str, binds: 
 fn condition(term: &Term, binds: &mut Binds) -> String {
     match term {
         Term::Metric(key, test, value) => {
-            let key = binds.add(key.replace('\0', "\u{fffd}"));
+            let key = binds.word(key);
             let nan = binds.add(false);
             let value = binds.add(*value);
             // A NaN is different from every number, and neither more nor less than any.
@@ -336,7 +331,7 @@ fn condition(term: &Term, binds: &mut Binds) -> String {
 
 fn pair(table: &str, what: &str, key: &str, test: &TextTest, binds: &mut Binds) -> String {
     let negate = if *test == TextTest::Missing { "NOT " } else { "" };
-    let key = binds.add(key.replace('\0', "\u{fffd}"));
+    let key = binds.word(key);
     let value = match test {
         TextTest::Missing | TextTest::Present => String::new(),
         test => format!(" AND {}", binds.text(&format!("p.{what}_value"), test)),

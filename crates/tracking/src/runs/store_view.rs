@@ -1,5 +1,7 @@
 //! Runs as clients read them: everything of a page of runs in one statement, and written without detours.
 
+use std::collections::HashMap;
+
 use rhiza_kernel::ProjectScope;
 use rhiza_store::{StoreError, Tx, Value, binds, in_list};
 use serde::Deserialize;
@@ -51,7 +53,7 @@ const COLUMNS: [&str; 15] = [
 ];
 
 /// A truth value that came as a number.
-fn truth<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+pub(crate) fn truth<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(u8::deserialize(deserializer)? != 0)
 }
 
@@ -137,9 +139,14 @@ pub(crate) async fn load(tx: &Tx, scope: &ProjectScope, ids: &[i64]) -> Result<V
         values.extend(binds![scope.project.uuid(), scope.org.uuid()]);
         rows.extend(tx.fetch_packed::<RunRow>(&COLUMNS, &sql, values).await?);
     }
-    let place: std::collections::HashMap<i64, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
-    rows.sort_by_key(|row| place.get(&row.id).copied());
+    in_order(&mut rows, ids, |row| row.id);
     Ok(rows)
+}
+
+/// Sorts rows as their numbers stand in `ids`.
+pub(crate) fn in_order<T>(rows: &mut [T], ids: &[i64], id: impl Fn(&T) -> i64) {
+    let place: HashMap<i64, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
+    rows.sort_by_key(|row| place.get(&id(row)).copied());
 }
 
 /// How much of a run an answer shows.

@@ -1,8 +1,5 @@
 //! The answers that are written by hand are what the document says, on both databases.
 
-use rhiza_kernel::ProjectScope;
-use rhiza_platform::authz::Access;
-use rhiza_testkit::TestDb;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,20 +14,8 @@ use crate::metrics::service::{self as metrics, SampleQuery};
 use crate::metrics::wire::{BulkPage, HistoryPage, SamplePage};
 use crate::protocol::Caller;
 use crate::search::View;
+use crate::tests::{caller, open};
 use crate::{TrackingState, search};
-
-async fn open(db: &TestDb) -> TrackingState {
-    let options = rhiza_store::BlobOptions::Local(db.folder.path().join("blobs"));
-    let blobs = rhiza_store::Blobs::open(&options).await.expect("blobs");
-    let (state, worker) = TrackingState::new(db.db.clone(), db.env.clone(), blobs);
-    #[expect(clippy::disallowed_methods, reason = "the test's runtime ends with the test")]
-    tokio::spawn(worker.run());
-    state
-}
-
-fn caller(scope: ProjectScope) -> Caller {
-    Access::system(scope, "default").into()
-}
 
 /// Reads an answer as the document describes it, and checks that nothing was lost or made up on the way.
 #[track_caller]

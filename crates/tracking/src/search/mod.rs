@@ -119,6 +119,13 @@ impl NumberTest {
     }
 }
 
+/// Cuts off the row that was read beyond `limit` to see whether more follow; tells whether they do.
+pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: u64) -> bool {
+    let more = rows.len() as u64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    more
+}
+
 /// A Python set of texts as it prints, in a fixed order.
 pub(crate) fn python_set(items: &[&str]) -> String {
     let quoted: Vec<String> = items.iter().map(|i| crate::protocol::repr_str(i)).collect();
