@@ -12,6 +12,8 @@ mod http;
 mod jobs;
 #[path = "platform/jobs_interleavings.rs"]
 mod jobs_interleavings;
+#[path = "platform/outbound.rs"]
+mod outbound;
 #[path = "platform/outbox.rs"]
 mod outbox;
 

@@ -95,6 +95,11 @@ fn check_server(config: &Config, faults: &mut Vec<Fault>) {
     if server.drain_seconds > 30 {
         faults.push(Fault::new("server.drain_seconds", "must be at most 30: a stopping process may not take longer"));
     }
+    for allowed in &config.outbound.allow {
+        if let Err(error) = crate::outbound::AllowList::parse([allowed]) {
+            faults.push(Fault::new("outbound.allow", error.to_string()));
+        }
+    }
     let metrics = &config.telemetry.metrics_listen;
     if !metrics.is_empty() && metrics.parse::<std::net::SocketAddr>().is_err() {
         faults.push(Fault::new("telemetry.metrics_listen", "must be an address and port like 127.0.0.1:9090"));
@@ -190,6 +195,14 @@ mod tests {
             ("RHIZA_SERVER__TRUSTED_PROXIES", "10.0.0.0/8"),
         ])
         .unwrap();
+    }
+
+    #[test]
+    fn exceptions_for_outgoing_requests_must_say_something() {
+        let allow = "10.0.0.0/8, ollama.internal, 127.0.0.1:11434, http://x, 10.0.0.0/40".to_owned();
+        let faults = load(None, &BTreeMap::from([("RHIZA_OUTBOUND__ALLOW".to_owned(), allow)]), &[]).unwrap_err();
+        assert_eq!(faults.0.len(), 2, "{faults}");
+        assert!(faults.to_string().contains("http://x"), "{faults}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     pub identity: IdentityConfig,
     pub jobs: JobsConfig,
+    pub outbound: OutboundConfig,
     pub tracking: TrackingConfig,
 }
 
@@ -91,6 +92,13 @@ pub struct IdentityConfig {
 #[serde(deny_unknown_fields)]
 pub struct JobsConfig {
     pub concurrency: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutboundConfig {
+    pub allow: Vec<String>,
+    pub blocked_ports: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use rhiza_platform::outbound::{OperatorClient, operator_client};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,6 +18,9 @@ use crate::settings::SourceCredentials;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest silence within an answer: MLflow computes long histories before it sends the first byte.
 const SILENCE: Duration = Duration::from_secs(120);
+/// How often a call may be sent elsewhere; servers behind proxies do it once or twice. Passwords do not go along to
+/// another host.
+const REDIRECTS: usize = 5;
 /// How often a call is made before its failure counts.
 const ATTEMPTS: u32 = 6;
 /// The wait before the second attempt; it doubles from one to the next.
@@ -71,10 +75,6 @@ pub(crate) struct Source {
 
 impl Source {
     /// A source at that address. What stands before an `@` in it is taken as user name and password.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the operator names this one address; there is nothing to guard it from"
-    )]
     pub(crate) fn new(uri: &str, mut credentials: SourceCredentials) -> Result<Self, String> {
         let mut base = Url::parse(uri).map_err(|e| format!("--uri {uri:?} is not an address: {e}"))?;
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
@@ -89,12 +89,15 @@ impl Source {
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        let client = Client::builder()
-            .user_agent(concat!("rhiza/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .build()
-            .map_err(|e| format!("cannot make connections: {}", chain(&e)))?;
+        // The operator types this one address; there is nothing to guard it from.
+        let options = OperatorClient {
+            connect: CONNECT,
+            silence: SILENCE,
+            total: None,
+            redirects: REDIRECTS,
+            ..OperatorClient::default()
+        };
+        let client = operator_client(&options).map_err(|e| format!("cannot make connections: {}", chain(&e)))?;
         Ok(Self { client, base, credentials })
     }
 
