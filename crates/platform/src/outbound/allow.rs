@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_by_name() {
-        for text in ["", "http://10.0.0.1", "10.0.0.0/33", "host:", "host:0", "host:99999", "a b", "*.internal", "[::1"] {
+        for text in ["", "http://10.0.0.1", "10.0.0.0/33", "host:", "host:0", "host:99999", "a b", "*.internal", "[::1"]
+        {
             assert_eq!(AllowList::parse([text]), Err(AllowListError(text.to_owned())), "{text}");
         }
     }

@@ -277,7 +277,11 @@ impl GuardedClient {
         }
         let sent = tokio::time::timeout(limits.first_byte, request.send()).await;
         let response = sent.map_err(|_| OutboundError::Timeout("the head of the answer"))?.map_err(|e| {
-            if e.is_builder() { OutboundError::Request(e.without_url().to_string()) } else { OutboundError::of(e, host) }
+            if e.is_builder() {
+                OutboundError::Request(e.without_url().to_string())
+            } else {
+                OutboundError::of(e, host)
+            }
         });
         if let Err(OutboundError::Refused { host, reason }) = &response {
             tracing::warn!(host, reason, "a request to the outside was refused");

@@ -21,5 +21,5 @@ pub use client::{GuardedClient, Limits, Outbound, Purpose};
 pub use error::OutboundError;
 pub use operator::{OperatorClient, operator_client};
 pub use request::GuardedRequest;
-pub use resolve::{Lookup, Looking};
+pub use resolve::{Looking, Lookup};
 pub use response::GuardedResponse;

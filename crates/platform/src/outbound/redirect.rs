@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn bad_addresses_are_not_followed() {
-        for to in ["http://a.org/", "ftp://a.org/", "file:///etc/passwd", "https://u:p@b.org/", "https://[fe80::1%25e]/"] {
+        for to in
+            ["http://a.org/", "ftp://a.org/", "file:///etc/passwd", "https://u:p@b.org/", "https://[fe80::1%25e]/"]
+        {
             assert!(go(Method::GET, 302, "https://a.org/x", to).is_err(), "{to}");
         }
         assert!(go(Method::GET, 302, "http://a.org/x", "https://a.org/").is_ok());

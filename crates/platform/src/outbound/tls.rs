@@ -28,10 +28,7 @@ pub(super) fn config(extra: Option<&str>) -> Result<ClientConfig, OutboundError>
             let extra = certificates(pem)?;
             let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
                 .map_err(|e| setup(&e))?;
-            builder()?
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth()
+            builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

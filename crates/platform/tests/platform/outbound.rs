@@ -10,7 +10,7 @@ use std::time::Duration;
 use rhiza_kernel::{Coded as _, ErrorCode};
 use rhiza_platform::config::OutboundConfig;
 use rhiza_platform::outbound::{
-    GuardedClient, Limits, Lookup, Looking, OperatorClient, Outbound, OutboundError, Purpose, operator_client,
+    GuardedClient, Limits, Looking, Lookup, OperatorClient, Outbound, OutboundError, Purpose, operator_client,
 };
 use rhiza_platform::runtime::{Tasks, system_env};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -77,7 +77,8 @@ impl Server {
     }
 
     async fn redirecting(to: &str) -> Self {
-        Self::saying(format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")).await
+        Self::saying(format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"))
+            .await
     }
 
     async fn ok() -> Self {
@@ -334,8 +335,10 @@ async fn secrets_stay_with_the_host_they_were_meant_for() {
     for word in ["authorization", "s3cret", "cookie", "pass", "referer"] {
         assert!(!passed.contains(word), "{word} in {passed}");
     }
-    let moved = Server::saying(format!("HTTP/1.1 307 T\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", other.url())).await;
-    let error = client_for(&[&moved, &other]).post(moved.url()).form(&[("client_secret", "s")]).send().await.unwrap_err();
+    let moved =
+        Server::saying(format!("HTTP/1.1 307 T\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", other.url())).await;
+    let error =
+        client_for(&[&moved, &other]).post(moved.url()).form(&[("client_secret", "s")]).send().await.unwrap_err();
     assert!(matches!(error, OutboundError::Redirect(_)), "{error:?}");
     assert_eq!(other.asked().len(), 1);
 }
@@ -482,7 +485,8 @@ async fn secure(to: String) -> (SocketAddr, String, Tasks) {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let _ = stream.read(&mut [0; 4096]).await;
-            let text = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let text =
+                format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = stream.write_all(text.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
