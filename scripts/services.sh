@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# The real services that tests talk to, each private to one test run: PostgreSQL and an S3 server.
+# The real services that tests talk to, each private to one test run: PostgreSQL, an S3 server and Redis.
 # Source after lib.sh, call need_services once and start_services; stop_services belongs in an EXIT trap.
 
 SERVICES_DIR=
 PG_BIN=
 PG_USER=
 S3_PID=
+REDIS_PID=
 
 find_postgres() {
     local bin newest=
@@ -25,12 +26,25 @@ install_postgres() {
     as_root rm -f "$quiet"
 }
 
+install_redis() {
+    # Debian starts a server on port 6379 when the package arrives. Nobody asked for one: forbid that meanwhile.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        as_root sh -c "printf '#!/bin/sh\nexit 101\n' >'$policy' && chmod 755 '$policy'"
+        apt_install redis-server
+        as_root rm -f "$policy"
+    else
+        apt_install redis-server
+    fi
+}
+
 need_services() {
     need_python
     if ! find_postgres; then
         install_postgres
         find_postgres || cannot_install "the package postgresql is installed but /usr/lib/postgresql has no initdb"
     fi
+    have redis-server || install_redis
     need_venv s3 "moto[server]>=5.2,<6"
     S3_VENV="$VENV"
 }
@@ -91,12 +105,35 @@ start_s3() {
     die "the S3 server did not start"
 }
 
+start_redis() {
+    local port attempt waited
+    for attempt in 1 2 3; do
+        port="$(free_port)"
+        redis-server --bind 127.0.0.1 --port "$port" --save "" --appendonly no --dir "$SERVICES_DIR" \
+            >"$SERVICES_DIR/redis.log" 2>&1 </dev/null &
+        REDIS_PID=$!
+        for ((waited = 0; waited < 100; waited++)); do
+            if [ "$(redis-cli -h 127.0.0.1 -p "$port" ping 2>/dev/null)" = PONG ]; then
+                export RHIZA_TEST_REDIS_URL="redis://127.0.0.1:$port"
+                return 0
+            fi
+            kill -0 "$REDIS_PID" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill "$REDIS_PID" 2>/dev/null || true
+        warn "Redis did not start on port $port (attempt $attempt)"
+    done
+    cat "$SERVICES_DIR/redis.log" >&2
+    die "Redis did not start"
+}
+
 start_services() {
     # Not in the cache: when root runs this, PostgreSQL's user cannot enter root's home.
     SERVICES_DIR="$(mktemp -d "${TMPDIR:-/tmp}/rhiza-services.XXXXXX")"
-    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)) and an S3 server on private ports"
+    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)), an S3 server and Redis on private ports"
     start_postgres
     start_s3
+    start_redis
 }
 
 stop_services() {
@@ -104,6 +141,10 @@ stop_services() {
     if [ -n "$S3_PID" ]; then
         kill "$S3_PID" 2>/dev/null || true
         wait "$S3_PID" 2>/dev/null || true
+    fi
+    if [ -n "$REDIS_PID" ]; then
+        kill "$REDIS_PID" 2>/dev/null || true
+        wait "$REDIS_PID" 2>/dev/null || true
     fi
     if [ -e "$SERVICES_DIR/postgres/postmaster.pid" ]; then
         as_pg "$PG_BIN/pg_ctl" --pgdata="$SERVICES_DIR/postgres" --mode=immediate --wait stop >/dev/null 2>&1 || true

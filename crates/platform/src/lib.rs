@@ -1,6 +1,6 @@
 //! The services every slice shares, so that no slice invents its own: who may do what, the audit chain, events,
-//! durable jobs, idempotent requests, configuration, guarded requests to the outside, health, telemetry, backups, and the runtime they
-//! all live in.
+//! durable jobs, idempotent requests, limits, configuration, guarded requests to the outside, health, telemetry,
+//! backups, and the runtime they all live in.
 
 pub mod audit;
 pub mod authz;
@@ -10,6 +10,7 @@ pub mod events;
 pub mod health;
 pub mod idempotency;
 pub mod jobs;
+pub mod limits;
 pub mod outbound;
 pub mod outbox;
 pub mod runtime;

@@ -12,6 +12,10 @@ mod http;
 mod jobs;
 #[path = "platform/jobs_interleavings.rs"]
 mod jobs_interleavings;
+#[path = "platform/limits.rs"]
+mod limits;
+#[path = "platform/limits_redis.rs"]
+mod limits_redis;
 #[path = "platform/outbound.rs"]
 mod outbound;
 #[path = "platform/outbox.rs"]

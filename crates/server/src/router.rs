@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost, SessionLimits};
+use rhiza_kernel::Env;
 use rhiza_platform::audit::{self, AuditState};
 use rhiza_platform::authz;
 use rhiza_platform::config::Config;
@@ -12,6 +13,7 @@ use rhiza_platform::events::Hub;
 use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
 use rhiza_platform::jobs::{self, JobsState, Worker, WorkerOptions};
+use rhiza_platform::limits::{self, Limiter, Plans, RedisOptions};
 use rhiza_platform::runtime::Tasks;
 use rhiza_tracking::artifacts::CollectGarbage;
 use rhiza_tracking::maintenance::{self, PurgeDeleted};
@@ -40,6 +42,8 @@ pub(crate) struct Application {
     pub(crate) health: Health,
     /// Writes down uses of keys and refused sign-ins once it is run.
     pub(crate) identity: Identity,
+    /// Keeps limits in touch with Redis once it is run.
+    pub(crate) limiter: Limiter,
 }
 
 /// Paths under which faults are told the way MLflow tells them.
@@ -59,6 +63,8 @@ impl Application {
     pub(crate) fn build(installation: &Installation, tasks: &Tasks) -> Result<Self, Failure> {
         let Installation { config, env, db, blobs } = installation;
         let hub = Hub::new();
+        let limiter = limiter(config, env)?;
+        let plans = Arc::new(Plans::new(&config.limits));
         let origins = origins(config)?;
         let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
@@ -77,7 +83,9 @@ impl Application {
         .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
         let router = router.fallback(http_console::fallback);
         let router = idempotency::layer(router, db.clone(), env.clone(), tasks.clone());
+        let router = limits::principal_layer(router, limiter.clone(), Arc::clone(&plans));
         let router = authz::protect(router, identity.authenticator(), OriginPolicy::new(origins));
+        let router = limits::address_layer(router, limiter.clone(), plans);
         let router = rhiza_web::stack(router, &web_config(config)?, env.clone());
         let options = WorkerOptions { concurrency: config.jobs.concurrency, ..WorkerOptions::default() };
         let worker = Worker::new(db.clone(), env.clone(), hub, options)
@@ -87,8 +95,19 @@ impl Application {
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
             .schedule(maintenance::COLLECT_SCHEDULE);
-        Ok(Self { router, document, worker, ingest, health, identity })
+        Ok(Self { router, document, worker, ingest, health, identity, limiter })
     }
+}
+
+fn limiter(config: &Config, env: &Env) -> Result<Limiter, Failure> {
+    use secrecy::ExposeSecret as _;
+    let limits = &config.limits;
+    if limits.redis_url.expose_secret().is_empty() {
+        return Ok(Limiter::local(env.clone()));
+    }
+    let redis =
+        RedisOptions { url: limits.redis_url.clone(), timeout: Duration::from_millis(limits.redis_timeout_ms) };
+    Limiter::shared(env.clone(), &redis).map_err(|e| Failure::usage(e.to_string()))
 }
 
 /// The origins whose pages may change things with a session: our own, and those the settings name.

@@ -47,6 +47,7 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     let application = Application::build(&installation, &tasks)?;
     tasks.spawn("jobs", application.worker.run(tasks.clone()));
     tasks.spawn("ingest", application.ingest.run());
+    tasks.spawn("limits", application.limiter.run(tasks.token()));
     tasks.spawn("identity", application.identity.run(tasks.token()));
     if let Some(listener) = metrics_listener(&installation.config).await? {
         let handle = telemetry::metrics().map_err(|e| Failure::failed(e.to_string()))?;

@@ -118,6 +118,14 @@ impl ClientAddr {
         Self::read(&parts.extensions, &parts.headers).ok_or_else(crate::request::outside_the_stack)
     }
 
+    /// As [`ClientAddr::of`], for middleware that holds the whole request.
+    ///
+    /// # Errors
+    /// `internal` outside the stack or the server loop, where the peer is unknown.
+    pub fn of_request<B>(request: &http::Request<B>) -> Result<Self, ApiError> {
+        Self::read(request.extensions(), request.headers()).ok_or_else(crate::request::outside_the_stack)
+    }
+
     pub(crate) fn read(extensions: &Extensions, headers: &HeaderMap) -> Option<Self> {
         let peer = peer(extensions)?;
         let context = RequestContext::of(extensions)?;

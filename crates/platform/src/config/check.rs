@@ -54,6 +54,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
     check_server(config, &mut faults);
     check_places(config, &mut faults);
+    check_limits(config, &mut faults);
     if config.env == Environment::Production {
         check_production(config, &mut faults);
     }
@@ -123,6 +124,24 @@ fn check_places(config: &Config, faults: &mut Vec<Fault>) {
     }
 }
 
+fn check_limits(config: &Config, faults: &mut Vec<Fault>) {
+    let limits = &config.limits;
+    let url = limits.redis_url.expose_secret();
+    if !url.is_empty() && !url.starts_with("redis://") && !url.starts_with("rediss://") {
+        faults.push(Fault::new("limits.redis_url", "must begin with redis:// or rediss://"));
+    }
+    if !(1..=1000).contains(&limits.redis_timeout_ms) {
+        faults.push(Fault::new("limits.redis_timeout_ms", "must be between 1 and 1000: every request may wait so long"));
+    }
+    if !limits.plans.contains_key(&limits.default_plan) {
+        faults.push(Fault::new("limits.default_plan", format!("{:?} is not one of the plans", limits.default_plan)));
+    }
+    let fit = |name: &str| name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    for name in limits.plans.keys().filter(|name| !fit(name)) {
+        faults.push(Fault::new("limits.plans", format!("{name:?} is no name of a plan: a-z, 0-9, - and _ only")));
+    }
+}
+
 /// What is fit for a laptop only.
 fn check_production(config: &Config, faults: &mut Vec<Fault>) {
     if config.server.cors_origins.iter().any(|origin| origin == "*") {
@@ -143,6 +162,11 @@ fn check_production(config: &Config, faults: &mut Vec<Fault>) {
         && let Some(password) = url.password()
     {
         weak(faults, "database.url", password);
+    }
+    if let Ok(url) = url::Url::parse(config.limits.redis_url.expose_secret())
+        && let Some(password) = url.password()
+    {
+        weak(faults, "limits.redis_url", password);
     }
     let secret = config.storage.s3_secret_access_key.expose_secret();
     if !secret.is_empty() {

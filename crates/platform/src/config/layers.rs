@@ -1,5 +1,6 @@
 //! Laying file, variables and flags over the defaults.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use config::{File, FileFormat, Map, Value, ValueKind};
@@ -9,7 +10,7 @@ use super::check::{Fault, Faults, check};
 use super::model::Config;
 
 /// Variables with short names, and the ones other tools already set. Later ones win.
-const SHORT_NAMES: [(&str, &str); 8] = [
+const SHORT_NAMES: [(&str, &str); 9] = [
     ("AWS_REGION", "storage.s3_region"),
     ("AWS_ACCESS_KEY_ID", "storage.s3_access_key_id"),
     ("AWS_SECRET_ACCESS_KEY", "storage.s3_secret_access_key"),
@@ -18,6 +19,7 @@ const SHORT_NAMES: [(&str, &str); 8] = [
     ("RHIZA_LISTEN", "server.listen"),
     ("RHIZA_DATABASE_URL", "database.url"),
     ("RHIZA_STORAGE_URL", "storage.url"),
+    ("RHIZA_REDIS_URL", "limits.redis_url"),
 ];
 
 /// Variables that begin with `RHIZA_` without being settings: the names of tests and of the build.
@@ -38,7 +40,7 @@ pub fn load(
     let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some((name, text)) = file {
         for (path, kind) in flatten(parse(name, text)?) {
-            match known.get(&path) {
+            match known.get(known_as(&path).as_ref()) {
                 None => {
                     let hint = suggestion(&path, &known);
                     faults.push(Fault::new(&path, format!("is not a setting (in {name}){hint}")));
@@ -59,7 +61,7 @@ pub fn load(
             continue;
         }
         let path = rest.to_lowercase().replace("__", ".");
-        if known.contains_key(&path) {
+        if known.contains_key(known_as(&path).as_ref()) {
             overrides.push((path, value.clone(), variable.clone()));
         } else {
             let hint = suggestion(&path, &known);
@@ -77,7 +79,7 @@ pub fn load(
     }
     overrides.extend(flags.iter().map(|(path, value)| ((*path).to_owned(), value.clone(), "a flag".to_owned())));
     for (path, text, origin) in overrides {
-        match convert(known.get(&path), &text) {
+        match convert(known.get(known_as(&path).as_ref()), &text) {
             Ok(value) => builder = set(builder, &path, value)?,
             Err(expected) => faults.push(Fault::new(&path, format!("must be {expected} ({origin})"))),
         }
@@ -92,6 +94,14 @@ pub fn load(
             faults.push(Fault::new("", error.to_string()));
             Err(Faults(faults))
         }
+    }
+}
+
+/// The name under which a setting stands in the defaults: every plan has the settings of the plan that is there.
+fn known_as(path: &str) -> Cow<'_, str> {
+    match path.strip_prefix("limits.plans.").and_then(|rest| rest.split_once('.')) {
+        Some((_, setting)) => format!("limits.plans.standard.{setting}").into(),
+        None => path.into(),
     }
 }
 
@@ -232,6 +242,27 @@ mod tests {
         assert!(text.contains("server.cors_origins must be a list (in f.toml)"), "{text}");
         assert!(text.contains("typo is not a setting"), "{text}");
         assert!(text.contains("database.url"), "{text}");
+    }
+
+    #[test]
+    fn plans_can_be_added_and_each_inherits_from_the_standard_one() {
+        let file = Some(("f.toml", "[limits]\ndefault_plan = \"big-team\"\n[limits.plans.big-team]\nread = 7\n"));
+        let variables = env(&[("RHIZA_LIMITS__PLANS__SMALL__JOBS", "2"), ("RHIZA_LIMITS__PLANS__STANDARD__WRITE", "9")]);
+        let config = load(file, &variables, &[]).unwrap();
+        let plans = crate::limits::Plans::new(&config.limits);
+        assert_eq!(plans.names().collect::<Vec<_>>(), ["big-team", "small", "standard"]);
+        assert_eq!(plans.get("small").allowances.jobs, Some(2));
+        let of = |plan: &str, class| plans.get(plan).rate(class).limit();
+        assert_eq!(of("big-team", crate::limits::Class::Read), 7);
+        assert_eq!(of("big-team", crate::limits::Class::Write), 9);
+        assert_eq!(of("renamed since", crate::limits::Class::Read), 7, "an unknown plan is the default plan");
+    }
+
+    #[test]
+    fn what_is_no_setting_of_a_plan_is_refused() {
+        let file = Some(("f.toml", "[limits]\ndefault_plan = \"none\"\n[limits.plans.a]\nreads = 7\nread = -1\n"));
+        let text = load(file, &env(&[]), &[]).unwrap_err().to_string();
+        assert!(text.contains("limits.plans.a.reads is not a setting"), "{text}");
     }
 
     #[test]

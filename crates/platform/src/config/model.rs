@@ -1,6 +1,7 @@
 //! The settings as types. What each one means stands in `config/default.toml`, and only there.
 #![expect(missing_docs, reason = "config/default.toml is the manual; a second one here would drift from it")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub struct Config {
     pub identity: IdentityConfig,
     pub jobs: JobsConfig,
     pub outbound: OutboundConfig,
+    pub limits: LimitsConfig,
     pub tracking: TrackingConfig,
 }
 
@@ -99,6 +101,32 @@ pub struct JobsConfig {
 pub struct OutboundConfig {
     pub allow: Vec<String>,
     pub blocked_ports: Vec<u16>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    pub redis_url: SecretString,
+    pub redis_timeout_ms: u64,
+    pub anonymous: u32,
+    pub sign_in: u32,
+    pub bad_credentials: u32,
+    pub default_plan: String,
+    pub plans: BTreeMap<String, PlanConfig>,
+}
+
+/// What a plan leaves out it has from the plan `standard`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanConfig {
+    pub read: Option<u32>,
+    pub write: Option<u32>,
+    pub ingest: Option<u32>,
+    pub export: Option<u32>,
+    pub requests_per_month: Option<u64>,
+    pub storage_mib: Option<u64>,
+    pub jobs: Option<u64>,
+    pub tokens_per_month: Option<u64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -14,6 +14,9 @@ pub fn reference() -> String {
         } else if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             name.clone_into(&mut section);
             page.push_str(&format!("\n## `[{name}]`\n"));
+            if !comment.is_empty() {
+                page.push_str(&format!("\n{}\n", comment.join(" ")));
+            }
             comment.clear();
         } else if let Some((name, value)) = line.split_once(" = ") {
             let path = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
