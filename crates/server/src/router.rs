@@ -105,8 +105,7 @@ fn limiter(config: &Config, env: &Env) -> Result<Limiter, Failure> {
     if limits.redis_url.expose_secret().is_empty() {
         return Ok(Limiter::local(env.clone()));
     }
-    let redis =
-        RedisOptions { url: limits.redis_url.clone(), timeout: Duration::from_millis(limits.redis_timeout_ms) };
+    let redis = RedisOptions { url: limits.redis_url.clone(), timeout: Duration::from_millis(limits.redis_timeout_ms) };
     Limiter::shared(env.clone(), &redis).map_err(|e| Failure::usage(e.to_string()))
 }
 

@@ -131,12 +131,15 @@ fn check_limits(config: &Config, faults: &mut Vec<Fault>) {
         faults.push(Fault::new("limits.redis_url", "must begin with redis:// or rediss://"));
     }
     if !(1..=1000).contains(&limits.redis_timeout_ms) {
-        faults.push(Fault::new("limits.redis_timeout_ms", "must be between 1 and 1000: every request may wait so long"));
+        faults
+            .push(Fault::new("limits.redis_timeout_ms", "must be between 1 and 1000: every request may wait so long"));
     }
     if !limits.plans.contains_key(&limits.default_plan) {
         faults.push(Fault::new("limits.default_plan", format!("{:?} is not one of the plans", limits.default_plan)));
     }
-    let fit = |name: &str| name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    let fit = |name: &str| {
+        name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+    };
     for name in limits.plans.keys().filter(|name| !fit(name)) {
         faults.push(Fault::new("limits.plans", format!("{name:?} is no name of a plan: a-z, 0-9, - and _ only")));
     }

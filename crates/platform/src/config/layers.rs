@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn plans_can_be_added_and_each_inherits_from_the_standard_one() {
         let file = Some(("f.toml", "[limits]\ndefault_plan = \"big-team\"\n[limits.plans.big-team]\nread = 7\n"));
-        let variables = env(&[("RHIZA_LIMITS__PLANS__SMALL__JOBS", "2"), ("RHIZA_LIMITS__PLANS__STANDARD__WRITE", "9")]);
+        let variables =
+            env(&[("RHIZA_LIMITS__PLANS__SMALL__JOBS", "2"), ("RHIZA_LIMITS__PLANS__STANDARD__WRITE", "9")]);
         let config = load(file, &variables, &[]).unwrap();
         let plans = crate::limits::Plans::new(&config.limits);
         assert_eq!(plans.names().collect::<Vec<_>>(), ["big-team", "small", "standard"]);

@@ -190,7 +190,9 @@ mod tests {
             assert!(take(rate, u64::MAX, 0, u32::MAX).0.allowed);
         }
         // Neither extreme of a window may divide by zero or overflow.
-        for rate in [Rate::new(u32::MAX, Duration::ZERO), Rate::new(1, Duration::MAX), Rate::burst(u32::MAX, Duration::MAX)] {
+        for rate in
+            [Rate::new(u32::MAX, Duration::ZERO), Rate::new(1, Duration::MAX), Rate::burst(u32::MAX, Duration::MAX)]
+        {
             assert!(take(rate, 0, u64::MAX / 2, 1).0.allowed);
             take(rate, u64::MAX, u64::MAX, u32::MAX);
         }

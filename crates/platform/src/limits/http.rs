@@ -105,11 +105,7 @@ async fn answer(verdict: Verdict, whose: &str, request: Request, next: Next) -> 
 }
 
 fn headers(verdict: Verdict) -> [(HeaderName, HeaderValue); 3] {
-    [
-        (LIMIT, verdict.limit.into()),
-        (REMAINING, verdict.remaining.into()),
-        (RESET, whole_seconds(verdict.reset).into()),
-    ]
+    [(LIMIT, verdict.limit.into()), (REMAINING, verdict.remaining.into()), (RESET, whole_seconds(verdict.reset).into())]
 }
 
 /// The error for a refused verdict: 429 with the rate limit's headers and `Retry-After`, in the shape of the path.
@@ -173,15 +169,17 @@ fn credential(headers: &HeaderMap) -> Option<Subject> {
         return Some(Subject::of_text(&shown.map(Option::unwrap_or_default)));
     }
     let cookie = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let session = cookie.flat_map(|line| line.split(';')).map(str::trim).find(|pair| {
-        pair.strip_prefix(SESSION_COOKIE).is_some_and(|rest| rest.starts_with('='))
-    })?;
+    let session = cookie
+        .flat_map(|line| line.split(';'))
+        .map(str::trim)
+        .find(|pair| pair.strip_prefix(SESSION_COOKIE).is_some_and(|rest| rest.starts_with('=')))?;
     Some(Subject::of_text(&[session]))
 }
 
 /// The kind of work that a request to a route is.
 fn class_of(method: &Method, route: &str) -> Class {
-    const LOGGING: [&str; 4] = ["/mlflow/runs/log-", "/mlflow/runs/set-tag", "/mlflow/runs/outputs", "/mlflow-artifacts/"];
+    const LOGGING: [&str; 4] =
+        ["/mlflow/runs/log-", "/mlflow/runs/set-tag", "/mlflow/runs/outputs", "/mlflow-artifacts/"];
     if route.ends_with("/export") {
         return Class::Export;
     }

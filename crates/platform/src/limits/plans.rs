@@ -94,7 +94,8 @@ impl Plans {
     pub fn new(config: &LimitsConfig) -> Self {
         let standard = config.plans.get(STANDARD).cloned().unwrap_or_default();
         let plan = |name: &str, own: &PlanConfig| {
-            let per_minute = |own: Option<u32>, inherited: Option<u32>| Rate::per_minute(own.or(inherited).unwrap_or(0));
+            let per_minute =
+                |own: Option<u32>, inherited: Option<u32>| Rate::per_minute(own.or(inherited).unwrap_or(0));
             let most = |own: Option<u64>, inherited: Option<u64>| own.or(inherited).filter(|n| *n > 0);
             Plan {
                 name: name.into(),

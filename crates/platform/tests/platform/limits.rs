@@ -153,9 +153,12 @@ async fn a_forged_address_walks_around_nothing() {
     let mut passed = 0;
     for n in 0..20 {
         let (address, standard) = (forged(n), format!("for={}", forged(n)));
-        for (name, value) in
-            [("x-forwarded-for", &address), ("forwarded", &standard), ("x-real-ip", &address), ("cf-connecting-ip", &address)]
-        {
+        for (name, value) in [
+            ("x-forwarded-for", &address),
+            ("forwarded", &standard),
+            ("x-real-ip", &address),
+            ("cf-connecting-ip", &address),
+        ] {
             let answer = call("GET", "/api/v1/setup", "203.0.113.9").with(name, value).status(&app).await;
             passed += usize::from(answer == 200);
         }
@@ -198,9 +201,8 @@ async fn showing_bad_credentials_is_slowed_for_the_place_but_not_for_good_ones()
 
 #[tokio::test]
 async fn zero_means_no_limit() {
-    let (app, _) = application(
-        "[limits]\nanonymous = 0\nbad_credentials = 0\nsign_in = 0\n[limits.plans.standard]\nread = 0\n",
-    );
+    let (app, _) =
+        application("[limits]\nanonymous = 0\nbad_credentials = 0\nsign_in = 0\n[limits.plans.standard]\nread = 0\n");
     for _ in 0..200 {
         assert_eq!(call("GET", "/api/v1/setup", "203.0.113.1").status(&app).await, 200);
         assert_eq!(call("GET", "/api/v1/me", "203.0.113.1").with("authorization", "Bearer x").status(&app).await, 401);
