@@ -13,7 +13,7 @@ use rhiza_web::{ApiError, ApiResult, ClientAddr};
 
 use super::gcra::{Rate, Verdict};
 use super::key::{Subject, place};
-use super::limits::Limiter;
+use super::limiter::Limiter;
 use super::plans::{Class, Plans, whole_seconds};
 use crate::authz::{Principal, SESSION_COOKIE, is_public, principal_of};
 

@@ -7,7 +7,7 @@
 mod gcra;
 mod http;
 mod key;
-mod limits;
+mod limiter;
 mod local;
 mod plans;
 mod redis;
@@ -15,5 +15,5 @@ mod redis;
 pub use gcra::{Rate, Verdict};
 pub use http::{address_layer, principal_layer, refusal};
 pub use key::{Subject, place};
-pub use limits::{Limiter, RedisAddressError, RedisOptions};
+pub use limiter::{Limiter, RedisAddressError, RedisOptions};
 pub use plans::{Allowances, Class, Plan, Plans};

@@ -1,6 +1,12 @@
 //! Limits shared through a real Redis: agreement between processes, and what happens when it dies, hangs, forgets the
 //! script, wants another password, and comes back.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "Redis has a clock of its own, so these tests measure real time; a server that does not start fails them"
+)]
+
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
