@@ -9,8 +9,8 @@ mod reference;
 pub use check::{Fault, Faults, check};
 pub use layers::load;
 pub use model::{
-    Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, OutboundConfig, PlanConfig,
-    ServerConfig, StorageConfig, TelemetryConfig, TrackingConfig,
+    Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, OutboundConfig,
+    PlanConfig, ServerConfig, StorageConfig, TelemetryConfig, TrackingConfig,
 };
 pub use reference::reference;
 
