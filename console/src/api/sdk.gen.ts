@@ -2973,7 +2973,7 @@ export const getMe = <ThrowOnError extends boolean = true>(options?: Options<Get
 });
 
 /**
- * Lists the projects of the organisation, oldest first; for a key of one project, that one.
+ * Lists the projects that the caller may enter, and archived ones, oldest first; for a key of one project, that one.
  */
 export const listProjects = <ThrowOnError extends boolean = true>(options?: Options<ListProjectsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectsResponses, ListProjectsErrors, ThrowOnError>({
     security: [

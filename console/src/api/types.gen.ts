@@ -125,7 +125,7 @@ export type CreateKey = {
      */
     organization_wide?: boolean;
     /**
-     * The role it acts in; absent for the caller's own.
+     * The role to limit it to; absent for whatever the caller may do.
      */
     role?: string | null;
     /**
@@ -140,6 +140,10 @@ export type CreateKey = {
  */
 export type CreateProject = {
     name: string;
+    /**
+     * Whether only those with a role in it, and those who manage projects, may enter.
+     */
+    private?: boolean;
     /**
      * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
      */
@@ -356,7 +360,11 @@ export type Key = {
      */
     project_id?: string | null;
     revoked_at?: string | null;
-    role: string;
+    /**
+     * The role it is limited to: a fixed one or the id of one of the organisation's own; `null` for whatever its owner
+     * may do.
+     */
+    role?: string | null;
     /**
      * What it may be used for; `*` is everything its role allows.
      */
@@ -417,7 +425,11 @@ export type Me = {
     key?: string | null;
     organization: MeOrganization;
     /**
-     * What may be done, as in the scopes of keys.
+     * What may be done to the organisation as a whole.
+     */
+    organization_permissions: Array<string>;
+    /**
+     * What may be done in the chosen project, as in the scopes of keys.
      */
     permissions: Array<string>;
     /**
@@ -425,7 +437,7 @@ export type Me = {
      */
     projects: Array<MeProject>;
     /**
-     * The role in the organisation.
+     * The role in the organisation: a fixed one, or the id of one of the organisation's own.
      */
     role: string;
     /**
@@ -450,9 +462,13 @@ export type MeProject = {
     id: string;
     name: string;
     /**
-     * The role in this project.
+     * Whether only those with a role in it may enter.
      */
-    role: string;
+    private: boolean;
+    /**
+     * The roles that count in this project.
+     */
+    roles: Array<string>;
     slug: string;
 };
 
@@ -2328,6 +2344,10 @@ export type Problem = {
      */
     errors?: Array<ProblemField>;
     /**
+     * The permission that the caller lacks, where that is the fault.
+     */
+    permission?: string | null;
+    /**
      * Finds this request in the server's log.
      */
     request_id?: string | null;
@@ -2373,6 +2393,10 @@ export type Project = {
      * Shown to people.
      */
     name: string;
+    /**
+     * Whether only those with a role in it, and those who manage projects, may enter.
+     */
+    private: boolean;
     /**
      * Its name in URLs and headers, and of the MLflow workspace.
      */
@@ -2788,6 +2812,10 @@ export type UpdateProject = {
      */
     archived?: boolean | null;
     name?: string | null;
+    /**
+     * Whether only those with a role in it, and those who manage projects, may enter.
+     */
+    private?: boolean | null;
 };
 
 /**

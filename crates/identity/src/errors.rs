@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rhiza_kernel::{Coded, ErrorCode, FieldError};
+use rhiza_platform::authz::{AuthError, PolicyFault};
 use rhiza_store::StoreError;
 
 use crate::people::PasswordsBusy;
@@ -47,6 +48,12 @@ pub enum IdentityError {
     /// Too many passwords are being checked at once.
     #[error(transparent)]
     Busy(#[from] PasswordsBusy),
+    /// The embedded access policies are not valid.
+    #[error(transparent)]
+    Policies(#[from] PolicyFault),
+    /// Who the caller is could not be told.
+    #[error(transparent)]
+    Unknown(#[from] AuthError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,6 +87,8 @@ impl Coded for IdentityError {
             Self::Throttled(_) => ErrorCode::RateLimited,
             Self::Stale => ErrorCode::PreconditionFailed,
             Self::Busy(_) => ErrorCode::Unavailable,
+            Self::Policies(_) => ErrorCode::Internal,
+            Self::Unknown(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -107,6 +116,8 @@ impl Coded for IdentityError {
             }
             Self::AlreadySetUp => "This installation has an owner already; sign in instead.".to_owned(),
             Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),
+            Self::Policies(_) => "The server cannot decide who may do what; its log says why.".to_owned(),
+            Self::Unknown(error) => error.public_detail(),
             Self::Store(error) => error.public_detail(),
         }
     }

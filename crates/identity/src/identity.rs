@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhiza_kernel::Env;
-use rhiza_platform::authz::Authenticator;
+use rhiza_platform::authz::{Authenticator, Policies, Principal};
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::authenticate::{IdentityAuthenticator, Notes};
+use crate::access::{self, Shown};
+use crate::authenticate::{IdentityAuthenticator, Notes, Who};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::people::{PasswordCost, Passwords};
-use crate::sessions::{SessionLimits, Sessions};
+use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
 
 /// How the slice is set up.
@@ -67,10 +68,11 @@ impl Identity {
     /// The slice on `db`, whose schema is up to date.
     ///
     /// # Errors
-    /// When the configured cost of passwords is none that Argon2 knows.
+    /// When the configured cost of passwords is none that Argon2 knows, or the access policies do not hold together.
     pub fn new(db: Db, env: Env, options: IdentityOptions) -> Result<Self, IdentityError> {
         let passwords = Passwords::new(options.passwords, env.clone())
             .map_err(|_| IdentityError::field("passwords", "is no cost that Argon2 accepts"))?;
+        let policies = Policies::load()?;
         let notes = Arc::new(Notes::default());
         let known_keys = Fresh::new(env.clone(), REMEMBERED);
         let known_sessions = Fresh::new(env.clone(), REMEMBERED);
@@ -89,12 +91,13 @@ impl Identity {
             known_keys.clone(),
             known_sessions,
             directory.clone(),
+            policies.clone(),
             Arc::clone(&notes),
         );
         Ok(Self {
             parts: Arc::new(Parts {
-                projects: Projects::new(db.clone(), env.clone(), directory),
-                keys: Keys::new(db.clone(), env.clone(), known_keys),
+                projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
+                keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 authenticator: Arc::new(authenticator),
@@ -152,6 +155,21 @@ impl Identity {
     pub async fn flush(&self) -> Result<(), IdentityError> {
         let Parts { db, env, options, notes, .. } = &*self.parts;
         Ok(notes.write(db, env, options.sessions.idle).await?)
+    }
+
+    /// The caller whose session was just opened.
+    pub(crate) async fn principal_of(&self, opened: &Opened) -> Result<Principal, IdentityError> {
+        let user = opened.actor.user().ok_or(IdentityError::NotFound("person"))?;
+        let membership = access::system::find(self.db(), opened.org, user).await?;
+        let membership = membership.ok_or(IdentityError::NotFound("membership"))?;
+        let who = Who {
+            org: opened.org,
+            actor: opened.actor.clone(),
+            membership: &membership,
+            shown: Shown::session(opened.second_factor),
+            confined_to: None,
+        };
+        Ok(self.parts.authenticator.principal(who, None).await?)
     }
 
     pub(crate) fn db(&self) -> &Db {

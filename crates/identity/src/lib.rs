@@ -3,6 +3,7 @@
 //! [`Identity`] is the slice put together. It hands the server its routes ([`router`]), the implementation of the
 //! platform's authenticator ([`Identity::authenticator`]) and a small background loop ([`Identity::run`]).
 
+mod access;
 mod authenticate;
 mod errors;
 mod fresh;
@@ -32,5 +33,10 @@ use rhiza_store::{Migration, MigrationSet};
 /// The slice's tables.
 pub const MIGRATIONS: MigrationSet = MigrationSet {
     slice: "identity",
-    migrations: &[Migration { version: 1, name: "init", sql: include_str!("migrations/0001_init.sql") }],
+    migrations: &[
+        Migration { version: 1, name: "init", sql: include_str!("migrations/0001_init.sql") },
+        Migration { version: 2, name: "access", sql: include_str!("migrations/0002_access.sql") },
+        Migration { version: 3, name: "people", sql: include_str!("migrations/0003_people.sql") },
+        Migration { version: 4, name: "tokens", sql: include_str!("migrations/0004_tokens.sql") },
+    ],
 };

@@ -435,7 +435,7 @@ rhiza_testkit::db_tests! {
         let root = bearer(&owner.api_key);
         let all = site.get("/keys", &[("authorization", &root)]).await.body;
         assert_eq!(all["items"].as_array().unwrap().len(), 2);
-        let owners = all["items"].as_array().unwrap().iter().find(|k| k["role"] == "owner").unwrap()["id"].clone();
+        let owners = all["items"].as_array().unwrap().iter().find(|k| k["role"].is_null()).unwrap()["id"].clone();
         let path = format!("/keys/{}", owners.as_str().unwrap());
         assert_eq!(site.send("DELETE", &path, &[sci, OURS], Value::Null).await.status, 404);
 

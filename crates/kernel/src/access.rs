@@ -1,10 +1,12 @@
-//! Roles and what each of them may do. Fixed roles are decided here, in one table, so that the answer to
-//! "may a reviewer delete a run?" is one line that can be read and tested.
+//! The names of what can be allowed, and of those it can be allowed to. Which role may do what is decided by the
+//! policies in the `policies` folder, not here.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::{RoleId, TypedId};
 
 /// A member's role in an organisation or project, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,27 +46,6 @@ impl Role {
             Self::Viewer => "viewer",
         }
     }
-
-    /// Whether this role carries `permission`.
-    #[must_use]
-    pub const fn allows(self, permission: Permission) -> bool {
-        use Permission as P;
-        match permission {
-            P::ExperimentRead | P::ModelRead | P::OrganizationRead | P::JobRead | P::SelfManage => true,
-            P::ExperimentWrite => {
-                matches!(self, Self::Owner | Self::Admin | Self::Engineer | Self::Scientist)
-            }
-            P::ModelWrite => matches!(self, Self::Owner | Self::Admin | Self::Engineer | Self::Scientist),
-            P::ModelReview => matches!(self, Self::Owner | Self::Admin | Self::Reviewer),
-            P::KeyManage => {
-                matches!(self, Self::Owner | Self::Admin | Self::Engineer | Self::Scientist)
-            }
-            P::JobManage => matches!(self, Self::Owner | Self::Admin | Self::Engineer | Self::Scientist),
-            P::AuditRead => matches!(self, Self::Owner | Self::Admin | Self::Reviewer),
-            P::ProjectManage | P::MemberManage | P::Operate => matches!(self, Self::Owner | Self::Admin),
-            P::OrganizationManage => matches!(self, Self::Owner),
-        }
-    }
 }
 
 impl fmt::Display for Role {
@@ -96,7 +77,7 @@ impl FromStr for Role {
 macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident => $text:literal,)+) => {
         /// One thing a caller may be allowed to do. Also the vocabulary of API key scopes.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Permission {
             $($(#[$doc])* $name,)+
         }
@@ -133,8 +114,10 @@ permissions! {
     OrganizationManage => "organization:manage",
     /// Create and change projects.
     ProjectManage => "projects:manage",
-    /// Invite, change and remove members.
+    /// Invite, change and remove members, teams and service accounts.
     MemberManage => "members:manage",
+    /// Make and change the organisation's own roles.
+    RoleManage => "roles:manage",
     /// Create and revoke API keys.
     KeyManage => "keys:manage",
     /// Read jobs and their progress.
@@ -143,8 +126,8 @@ permissions! {
     JobManage => "jobs:manage",
     /// Read and export the audit chain.
     AuditRead => "audit:read",
-    /// Change the settings of the installation.
-    Operate => "operate",
+    /// Set the rules of signing in and of what is kept for the record.
+    SecurityManage => "security:manage",
     /// See and change one's own profile and sessions.
     SelfManage => "self:manage",
 }
@@ -175,29 +158,160 @@ impl fmt::Display for UnknownPermission {
 
 impl std::error::Error for UnknownPermission {}
 
+/// A set of permissions, small enough to be copied about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Permissions(u64);
+
+// A set is one machine word.
+const _: () = assert!(Permission::ALL.len() <= 64);
+
+impl Permissions {
+    /// No permission.
+    pub const NONE: Self = Self(0);
+    /// Every permission.
+    pub const ALL: Self = Self((1 << Permission::ALL.len()) - 1);
+
+    /// Whether `permission` is in the set.
+    #[must_use]
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & (1 << permission as u64) != 0
+    }
+
+    /// The set with `permission` in it.
+    #[must_use]
+    pub const fn with(self, permission: Permission) -> Self {
+        Self(self.0 | (1 << permission as u64))
+    }
+
+    /// What is in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn intersect(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in this set and not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether everything in this set is in `other` too.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        self.without(other).0 == 0
+    }
+
+    /// Whether nothing is in the set.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The permissions in the set, in the order of [`Permission::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |p| self.contains(*p))
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        self.iter().map(Permission::as_str).collect()
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(all: I) -> Self {
+        all.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Permission::as_str)).finish()
+    }
+}
+
+/// A role as it is given to somebody: one of the fixed ones, or one that the organisation made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoleRef {
+    /// A fixed role.
+    BuiltIn(Role),
+    /// A role of the organisation.
+    Custom(RoleId),
+}
+
+impl From<Role> for RoleRef {
+    fn from(role: Role) -> Self {
+        Self::BuiltIn(role)
+    }
+}
+
+impl fmt::Display for RoleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(role) => role.fmt(f),
+            Self::Custom(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for RoleRef {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        if text.starts_with(RoleId::PREFIX) {
+            return text.parse().map(Self::Custom).map_err(|_| UnknownRole);
+        }
+        text.parse().map(Self::BuiltIn)
+    }
+}
+
+impl Serialize for RoleRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RoleRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| serde::de::Error::custom("is not a role"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_viewer_reads_and_changes_nothing_of_others() {
-        let allowed: Vec<_> = Permission::ALL.iter().filter(|p| Role::Viewer.allows(**p)).map(|p| p.as_str()).collect();
-        assert_eq!(allowed, ["experiments:read", "models:read", "organization:read", "jobs:read", "self:manage"]);
-    }
-
-    #[test]
-    fn an_owner_may_do_everything() {
-        assert!(Permission::ALL.iter().all(|p| Role::Owner.allows(*p)));
-    }
-
-    #[test]
     fn names_survive_parsing() {
         for role in Role::ALL {
             assert_eq!(role.as_str().parse::<Role>().unwrap(), role);
+            assert_eq!(role.to_string().parse::<RoleRef>().unwrap(), RoleRef::BuiltIn(role));
         }
         for permission in Permission::ALL {
             assert_eq!(permission.as_str().parse::<Permission>().unwrap(), *permission);
         }
-        assert!("root".parse::<Role>().is_err());
+        let custom = RoleRef::Custom(RoleId::from_uuid(uuid::Uuid::from_u128(7)));
+        assert_eq!(custom.to_string().parse::<RoleRef>().unwrap(), custom);
+        for bad in ["root", "rol_", "rol_x", "Owner", ""] {
+            assert!(bad.parse::<RoleRef>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let set: Permissions = [Permission::ModelRead, Permission::SelfManage].into_iter().collect();
+        assert_eq!(set.names(), ["models:read", "self:manage"]);
+        assert!(Permission::ALL.iter().all(|p| Permissions::ALL.contains(*p) && !Permissions::NONE.contains(*p)));
+        assert!(set.is_within(Permissions::ALL) && !Permissions::ALL.is_within(set));
+        assert_eq!(Permissions::ALL.without(set).intersect(set), Permissions::NONE);
+        assert_eq!(Permissions::ALL.without(set).union(set), Permissions::ALL);
     }
 }

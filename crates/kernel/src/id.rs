@@ -108,6 +108,20 @@ ids! {
     AuditId, Audit, "aud_";
     /// A stored blob.
     BlobId, Blob, "blb_";
+    /// A role that an organisation made for itself.
+    RoleId, CustomRole, "rol_";
+    /// A team of people in an organisation.
+    TeamId, Team, "team_";
+    /// An invitation into an organisation.
+    InvitationId, Invitation, "inv_";
+    /// A program's own account in an organisation.
+    ServiceAccountId, ServiceAccount, "sva_";
+    /// A passkey of a person.
+    PasskeyId, Passkey, "pky_";
+    /// A chain of refresh tokens that began with one sign-in.
+    TokenFamilyId, TokenFamily, "tfm_";
+    /// A letter to be sent by mail.
+    MailId, Mail, "mail_";
 }
 
 impl<K> fmt::Display for Id<K>

@@ -7,8 +7,11 @@ mod error;
 mod id;
 mod scope;
 
-pub use access::{Permission, Role};
+pub use access::{Permission, Permissions, Role, RoleRef, UnknownPermission, UnknownRole};
 pub use env::{Clock, Entropy, Env, FixedClock, SeededEntropy};
 pub use error::{Coded, ErrorCode, FieldError};
-pub use id::{AuditId, BlobId, EventId, Id, IdError, JobId, KeyId, OrgId, ProjectId, SessionId, TypedId, UserId};
+pub use id::{
+    AuditId, BlobId, EventId, Id, IdError, InvitationId, JobId, KeyId, MailId, OrgId, PasskeyId, ProjectId, RoleId,
+    ServiceAccountId, SessionId, TeamId, TokenFamilyId, TypedId, UserId,
+};
 pub use scope::{OrgScope, ProjectScope};

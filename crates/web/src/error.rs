@@ -29,6 +29,7 @@ struct Inner {
     fields: Vec<FieldError>,
     headers: HeaderMap,
     reason: Option<&'static str>,
+    permission: Option<&'static str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -43,6 +44,7 @@ impl ApiError {
             fields: Vec::new(),
             headers: HeaderMap::new(),
             reason: None,
+            permission: None,
             source: None,
         }))
     }
@@ -112,6 +114,19 @@ impl ApiError {
     pub fn with_reason(mut self, reason: &'static str) -> Self {
         self.0.reason = Some(reason);
         self
+    }
+
+    /// The permission that the caller lacks, by its name in scopes.
+    #[must_use]
+    pub fn with_permission(mut self, permission: &'static str) -> Self {
+        self.0.permission = Some(permission);
+        self
+    }
+
+    /// The permission that the caller lacks, where that is the fault.
+    #[must_use]
+    pub fn permission(&self) -> Option<&'static str> {
+        self.0.permission
     }
 
     /// The code out of the closed set.

@@ -35,6 +35,10 @@ pub struct Problem {
     /// Finds this request in the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The permission that the caller lacks, where that is the fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "models:write")]
+    pub permission: Option<String>,
     /// Every fault of the request's content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
@@ -61,6 +65,8 @@ struct ProblemRef<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [rhiza_kernel::FieldError],
 }
@@ -76,6 +82,7 @@ pub(crate) fn render(error: &ApiError, request_id: Option<&str>) -> Response {
         detail: error.detail(),
         code: code.as_str(),
         request_id,
+        permission: error.permission(),
         errors: error.field_errors(),
     };
     // Strings and numbers only: serialisation cannot fail, and an empty body is the honest answer if it did.

@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{Env, OrgId, ProjectId};
 use rhiza_platform::authz::{
-    Actor, AuthError, Authenticator, Credentials, Presented, Principal, ProjectChoice, ProjectHeader, RequestedProject,
+    Actor, AuthError, Authenticator, Credentials, Policies, Presented, Principal, ProjectChoice, ProjectHeader,
+    RequestedProject,
 };
 use rhiza_store::{Db, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Notes;
+use crate::access::{Membership, Shown};
 use crate::keys::{self, KeyText, KnownKeys};
 use crate::organizations::{ProjectDirectory, ProjectRef, choose};
 use crate::sessions::{self, KnownSessions, SessionToken};
@@ -24,6 +26,7 @@ pub struct IdentityAuthenticator {
     keys: KnownKeys,
     sessions: KnownSessions,
     directory: ProjectDirectory,
+    policies: Policies,
     notes: Arc<Notes>,
 }
 
@@ -34,9 +37,10 @@ impl IdentityAuthenticator {
         keys: KnownKeys,
         sessions: KnownSessions,
         directory: ProjectDirectory,
+        policies: Policies,
         notes: Arc<Notes>,
     ) -> Self {
-        Self { db, env, keys, sessions, directory, notes }
+        Self { db, env, keys, sessions, directory, policies, notes }
     }
 
     async fn by_key(&self, secret: &SecretString, asked: Option<&RequestedProject>) -> Result<Principal, AuthError> {
@@ -51,15 +55,17 @@ impl IdentityAuthenticator {
         if has_passed(opens.expires_at, now) {
             return Err(AuthError::Expired);
         }
-        let project = self.choose(opens.org, asked, opens.project).await?;
+        let Some(membership) = &opens.membership else { return Err(AuthError::Revoked) };
         self.notes.key_used(opens.key, opens.last_used_at, now);
-        Ok(Principal {
+        let of_role = opens.role.map(|role| membership.of_role(&self.policies, role));
+        let who = Who {
             org: opens.org,
-            actor: Actor::Key { id: opens.key, owner: Some(opens.owner) },
-            role: opens.role,
-            scopes: opens.scopes.clone(),
-            project,
-        })
+            actor: Actor::Key { id: opens.key, owner: Some(opens.owner), service_account: None },
+            membership,
+            shown: Shown::program(opens.scopes.limits(of_role)),
+            confined_to: opens.project,
+        };
+        self.principal(who, asked).await
     }
 
     async fn by_session(&self, token: &SecretString, asked: Option<&RequestedProject>) -> Result<Principal, AuthError> {
@@ -74,28 +80,58 @@ impl IdentityAuthenticator {
         if now >= opens.expires_at || now >= opens.idle_expires_at {
             return Err(AuthError::Expired);
         }
-        let project = self.choose(opens.org, asked, None).await?;
+        // Who has left the organisation has no session in it.
+        let Some(membership) = &opens.membership else { return Err(AuthError::Revoked) };
         self.notes.session_seen(opens.session, opens.last_seen_at, now);
-        Ok(Principal {
+        let who = Who {
             org: opens.org,
             actor: Actor::User { id: opens.user, email: opens.email.clone(), session: opens.session },
-            role: opens.role,
-            scopes: None,
-            project,
-        })
+            membership,
+            shown: Shown::session(opens.second_factor),
+            confined_to: None,
+        };
+        self.principal(who, asked).await
     }
 
-    /// The project of the request: the one asked for if it may be entered, else the credential's own, else the
-    /// organisation's oldest.
-    async fn choose(
+    /// Who they are, in the project of the request: the one asked for if they may enter it, else the credential's own,
+    /// else the organisation's oldest that they may enter.
+    pub(crate) async fn principal(
         &self,
-        org: OrgId,
+        who: Who<'_>,
         asked: Option<&RequestedProject>,
-        bound: Option<ProjectId>,
-    ) -> Result<ProjectChoice, AuthError> {
-        let all = self.directory.of(org).await.map_err(unavailable)?;
-        Ok(select(&all, asked, bound))
+    ) -> Result<Principal, AuthError> {
+        let all = self.directory.of(who.org).await.map_err(unavailable)?;
+        let enter = |p: &ProjectRef| who.membership.in_project(&self.policies, p, who.shown);
+        let chosen = select(&all, asked, who.confined_to, |p| !who.membership.roles_in(&self.policies, p).is_empty());
+        let in_organization = who.membership.in_organization(&self.policies, who.shown);
+        let (project, in_project) = match chosen {
+            Ok(Some(project)) => {
+                let choice = ProjectChoice::Selected { id: project.id, slug: project.slug.clone() };
+                (choice, enter(project).unwrap_or_else(|| in_organization.clone()))
+            }
+            Ok(None) => (ProjectChoice::None, in_organization.clone()),
+            Err(unknown) => (ProjectChoice::Unknown(unknown), in_organization.clone()),
+        };
+        Ok(Principal {
+            org: who.org,
+            actor: who.actor,
+            role: who.membership.role,
+            in_organization,
+            in_project,
+            project,
+            confined_to: who.confined_to,
+            plan: Arc::clone(&who.membership.plan),
+        })
     }
+}
+
+/// Somebody whose credential is good.
+pub(crate) struct Who<'a> {
+    pub(crate) org: OrgId,
+    pub(crate) actor: Actor,
+    pub(crate) membership: &'a Membership,
+    pub(crate) shown: Shown,
+    pub(crate) confined_to: Option<ProjectId>,
 }
 
 #[async_trait]
@@ -119,8 +155,14 @@ fn has_passed(limit: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
     limit.is_some_and(|at| now >= at)
 }
 
-fn select(all: &[ProjectRef], asked: Option<&RequestedProject>, bound: Option<ProjectId>) -> ProjectChoice {
-    let may_enter = |p: &ProjectRef| bound.is_none_or(|bound| bound == p.id);
+/// The project to work in; none when there is none to enter, and what was asked for when that cannot be entered.
+fn select<'a>(
+    all: &'a [ProjectRef],
+    asked: Option<&RequestedProject>,
+    confined_to: Option<ProjectId>,
+    opens: impl Fn(&ProjectRef) -> bool,
+) -> Result<Option<&'a ProjectRef>, RequestedProject> {
+    let may_enter = |p: &ProjectRef| confined_to.is_none_or(|only| only == p.id) && opens(p);
     let found = match asked {
         Some(asked) => match asked.name.parse::<ProjectId>() {
             Ok(id) => all.iter().find(|p| p.id == id && may_enter(p)),
@@ -128,14 +170,12 @@ fn select(all: &[ProjectRef], asked: Option<&RequestedProject>, bound: Option<Pr
         },
         None => all.iter().find(|p| may_enter(p)),
     };
-    match (found, asked, bound) {
-        (Some(project), ..) => ProjectChoice::Selected { id: project.id, slug: project.slug.clone() },
-        (None, Some(asked), _) => ProjectChoice::Unknown(asked.clone()),
-        // The key's own project was archived.
-        (None, None, Some(bound)) => {
-            ProjectChoice::Unknown(RequestedProject { name: bound.to_string(), by: ProjectHeader::Rhiza })
-        }
-        (None, None, None) => ProjectChoice::None,
+    match (found, asked, confined_to) {
+        (Some(project), ..) => Ok(Some(project)),
+        (None, Some(asked), _) => Err(asked.clone()),
+        // The key's own project was archived, or its owner may no longer enter it.
+        (None, None, Some(only)) => Err(RequestedProject { name: only.to_string(), by: ProjectHeader::Rhiza }),
+        (None, None, None) => Ok(None),
     }
 }
 
@@ -150,7 +190,7 @@ mod tests {
 
     fn all() -> Vec<ProjectRef> {
         [(1, "fraud"), (2, "churn")]
-            .map(|(n, slug)| ProjectRef { id: id(n), slug: slug.to_owned(), name: slug.to_owned() })
+            .map(|(n, slug)| ProjectRef { id: id(n), slug: slug.to_owned(), name: slug.to_owned(), is_private: n == 9 })
             .to_vec()
     }
 
@@ -158,31 +198,43 @@ mod tests {
         RequestedProject { name: name.to_owned(), by: ProjectHeader::Mlflow }
     }
 
-    fn selected(choice: &ProjectChoice) -> Option<&str> {
-        match choice {
-            ProjectChoice::Selected { slug, .. } => Some(slug),
-            _ => None,
-        }
+    fn selected<'a>(
+        all: &'a [ProjectRef],
+        asked: Option<&RequestedProject>,
+        confined_to: Option<ProjectId>,
+    ) -> Result<Option<&'a str>, RequestedProject> {
+        select(all, asked, confined_to, |_| true).map(|found| found.map(|p| p.slug.as_str()))
     }
 
     #[test]
     fn a_key_of_a_project_enters_that_project_only() {
-        assert_eq!(selected(&select(&all(), None, Some(id(2)))), Some("churn"));
-        assert_eq!(selected(&select(&all(), Some(&asked("churn")), Some(id(2)))), Some("churn"));
-        assert_eq!(selected(&select(&all(), Some(&asked("default")), Some(id(2)))), Some("churn"));
+        assert_eq!(selected(&all(), None, Some(id(2))), Ok(Some("churn")));
+        assert_eq!(selected(&all(), Some(&asked("churn")), Some(id(2))), Ok(Some("churn")));
+        assert_eq!(selected(&all(), Some(&asked("default")), Some(id(2))), Ok(Some("churn")));
         for other in ["fraud".to_owned(), id(1).to_string()] {
-            let choice = select(&all(), Some(&asked(&other)), Some(id(2)));
-            assert_eq!(choice, ProjectChoice::Unknown(asked(&other)));
+            assert_eq!(selected(&all(), Some(&asked(&other)), Some(id(2))), Err(asked(&other)));
         }
     }
 
     #[test]
     fn others_choose_by_slug_or_id_and_start_in_the_oldest() {
-        assert_eq!(selected(&select(&all(), None, None)), Some("fraud"));
-        assert_eq!(selected(&select(&all(), Some(&asked("churn")), None)), Some("churn"));
-        assert_eq!(selected(&select(&all(), Some(&asked(&id(2).to_string())), None)), Some("churn"));
-        assert_eq!(select(&all(), Some(&asked("nope")), None), ProjectChoice::Unknown(asked("nope")));
-        assert_eq!(select(&[], None, None), ProjectChoice::None);
-        assert!(matches!(select(&all(), None, Some(id(9))), ProjectChoice::Unknown(_)));
+        assert_eq!(selected(&all(), None, None), Ok(Some("fraud")));
+        assert_eq!(selected(&all(), Some(&asked("churn")), None), Ok(Some("churn")));
+        assert_eq!(selected(&all(), Some(&asked(&id(2).to_string())), None), Ok(Some("churn")));
+        assert_eq!(selected(&all(), Some(&asked("nope")), None), Err(asked("nope")));
+        assert_eq!(selected(&[], None, None), Ok(None));
+        assert!(selected(&all(), None, Some(id(9))).is_err());
+    }
+
+    #[test]
+    fn a_door_that_does_not_open_is_not_there() {
+        let open = |p: &ProjectRef| p.slug == "churn";
+        let slug =
+            |asked: Option<&RequestedProject>| select(&all(), asked, None, open).map(|p| p.map(|p| p.slug.clone()));
+        assert_eq!(slug(None), Ok(Some("churn".to_owned())));
+        assert_eq!(slug(Some(&asked("default"))), Ok(Some("churn".to_owned())));
+        for name in ["fraud".to_owned(), id(1).to_string()] {
+            assert_eq!(slug(Some(&asked(&name))), Err(asked(&name)));
+        }
     }
 }

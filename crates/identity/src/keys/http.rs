@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use http::{StatusCode, header};
-use rhiza_kernel::{KeyId, ProjectId, UserId};
+use rhiza_kernel::{KeyId, ProjectId, RoleRef, UserId};
 use rhiza_platform::authz::{Allowed, need};
 use rhiza_web::{ApiResult, Json, Page, PageQuery, Path, ProblemResponses};
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,10 @@ struct Key {
     project_id: Option<ProjectId>,
     /// What it may be used for; `*` is everything its role allows.
     scopes: Vec<String>,
-    #[schema(example = "engineer")]
-    role: &'static str,
+    /// The role it is limited to: a fixed one or the id of one of the organisation's own; `null` for whatever its owner
+    /// may do.
+    #[schema(value_type = Option<String>, example = "engineer")]
+    role: Option<RoleRef>,
     /// Who made it and answers for it.
     #[schema(value_type = Option<String>)]
     created_by: UserId,
@@ -53,7 +55,7 @@ impl From<ApiKey> for Key {
             prefix: key.prefix,
             project_id: key.project,
             scopes: key.scopes.names(),
-            role: key.role.as_str(),
+            role: key.role,
             created_by: key.created_by,
             created_at: key.created_at,
             last_used_at: key.last_used_at,
@@ -74,7 +76,7 @@ struct CreateKey {
     /// Permissions such as `experiments:write`, or `*` for everything the role allows. Absent: what a training script
     /// needs, and nothing that manages people, projects or keys.
     scopes: Option<Vec<String>>,
-    /// The role it acts in; absent for the caller's own.
+    /// The role to limit it to; absent for whatever the caller may do.
     role: Option<String>,
     /// Whether it belongs to the whole organisation instead of the chosen project.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! A key and what it is limited to.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{KeyId, Permission, ProjectId, Role, UserId};
+use rhiza_kernel::{KeyId, Permission, Permissions, ProjectId, RoleRef, UserId};
 
 /// What a key may be used for, within its role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +53,16 @@ impl Scopes {
         Self::Listed(names.into_iter().filter_map(|name| name.parse().ok()).collect())
     }
 
-    /// What is left of these scopes for a key of role `role`: the permissions its caller is limited to, `None` for
-    /// no limit beyond the role `owner` has, which is the role the caller will act in.
+    /// What a key with these scopes is limited to, when its role includes `of_role`; `None` for no limit but what its
+    /// owner may do.
     #[must_use]
-    pub fn within(&self, role: Role, owner: Role) -> Option<Vec<Permission>> {
+    pub fn limits(&self, of_role: Option<Permissions>) -> Option<Permissions> {
         match self {
-            Self::All if role == owner => None,
-            Self::All => Some(Permission::ALL.iter().copied().filter(|p| role.allows(*p)).collect()),
-            Self::Listed(listed) => Some(listed.iter().copied().filter(|p| role.allows(*p)).collect()),
+            Self::All => of_role,
+            Self::Listed(listed) => {
+                let listed: Permissions = listed.iter().copied().collect();
+                Some(of_role.map_or(listed, |of_role| listed.intersect(of_role)))
+            }
         }
     }
 }
@@ -78,8 +80,8 @@ pub struct ApiKey {
     pub prefix: String,
     /// What it may be used for.
     pub scopes: Scopes,
-    /// The role it acts in, unless the person behind it has less by now.
-    pub role: Role,
+    /// The role it is limited to; `None` for whatever its owner may do.
+    pub role: Option<RoleRef>,
     /// Who made it and answers for it.
     pub created_by: UserId,
     /// When it was made.
@@ -112,27 +114,30 @@ mod tests {
 
     #[test]
     fn a_key_for_work_manages_nothing() {
-        let Scopes::Listed(listed) = Scopes::for_work(|p| Role::Owner.allows(p)) else { panic!("listed") };
+        let Scopes::Listed(listed) = Scopes::for_work(|_| true) else { panic!("listed") };
         for managing in [
             Permission::KeyManage,
             Permission::MemberManage,
+            Permission::RoleManage,
             Permission::ProjectManage,
             Permission::OrganizationManage,
-            Permission::Operate,
+            Permission::SecurityManage,
             Permission::ModelReview,
         ] {
             assert!(!listed.contains(&managing), "{managing}");
         }
-        let Scopes::Listed(viewer) = Scopes::for_work(|p| Role::Viewer.allows(p)) else { panic!("listed") };
+        let Scopes::Listed(viewer) = Scopes::for_work(|p| p != Permission::ExperimentWrite) else { panic!("listed") };
         assert!(!viewer.contains(&Permission::ExperimentWrite));
     }
 
     #[test]
-    fn a_key_keeps_the_limits_of_its_own_role() {
-        assert_eq!(Scopes::All.within(Role::Owner, Role::Owner), None);
-        let limited = Scopes::All.within(Role::Viewer, Role::Owner).unwrap();
-        assert!(!limited.contains(&Permission::ExperimentWrite));
+    fn scopes_and_role_limit_a_key_together() {
+        let role: Permissions = [Permission::ModelRead, Permission::ModelReview].into_iter().collect();
+        assert_eq!(Scopes::All.limits(None), None);
+        assert_eq!(Scopes::All.limits(Some(role)), Some(role));
         let listed = Scopes::Listed(vec![Permission::ExperimentWrite, Permission::ModelRead]);
-        assert_eq!(listed.within(Role::Viewer, Role::Owner), Some(vec![Permission::ModelRead]));
+        assert_eq!(listed.limits(None).unwrap().names(), ["experiments:write", "models:read"]);
+        assert_eq!(listed.limits(Some(role)).unwrap().names(), ["models:read"]);
+        assert_eq!(Scopes::Listed(Vec::new()).limits(None), Some(Permissions::NONE));
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{Env, KeyId, OrgScope, Permission, Role, TypedId as _, UserId};
+use rhiza_kernel::{Env, KeyId, OrgScope, Permission, Permissions, RoleRef, TypedId as _, UserId};
 use rhiza_platform::audit::{self, Entry};
-use rhiza_platform::authz::{Access, Actor, Caller, Principal};
+use rhiza_platform::authz::{Access, Caller, Grants, Policies, Principal};
 use rhiza_platform::outbox::{self, Event};
 use rhiza_store::{Db, StoreError, Tx};
 use serde_json::json;
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::model::ALL;
 use super::store::Visible;
 use super::{ApiKey, KeyHash, KeyText, Scopes, store, system};
+use crate::access::{self, Membership};
 use crate::errors::{Faults, IdentityError};
 use crate::fresh::Fresh;
 use crate::people;
@@ -40,6 +41,7 @@ pub(crate) type KnownKeys = Fresh<KeyHash, Option<Arc<system::Opens>>>;
 pub(crate) struct Keys {
     db: Db,
     env: Env,
+    policies: Policies,
     known: KnownKeys,
 }
 
@@ -50,8 +52,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    pub(crate) fn new(db: Db, env: Env, known: KnownKeys) -> Self {
-        Self { db, env, known }
+    pub(crate) fn new(db: Db, env: Env, policies: Policies, known: KnownKeys) -> Self {
+        Self { db, env, policies, known }
     }
 
     /// Makes a key. Its text is in the result and nowhere else.
@@ -59,10 +61,11 @@ impl Keys {
         let scope = access.scope.org_scope();
         let owner = access.principal.actor.user();
         let owner = owner.ok_or_else(|| IdentityError::Denied("A key needs a person who answers for it.".into()))?;
-        let (name, role, scopes) = self.grants(&access.principal, &new)?;
+        let membership = access::system::find(&self.db, scope.org, owner).await?;
+        let (name, role, scopes) = self.grants(&access.principal, membership.as_ref(), &new)?;
         let tx = self.db.write(&scope).await?;
         if new.organization_wide {
-            may_be_organization_wide(&tx, &scope, &access.principal).await?;
+            may_be_organization_wide(&access.principal)?;
         }
         let text = KeyText::generate(&self.env);
         let key = ApiKey {
@@ -84,29 +87,37 @@ impl Keys {
         Ok((key, text))
     }
 
-    /// Name, role and scopes of the new key, none of which may exceed what its maker has.
-    fn grants(&self, maker: &Principal, new: &NewKey) -> Result<(String, Role, Scopes), IdentityError> {
+    /// Name, role and scopes of the new key, none of which may exceed what its maker has where the key will work.
+    fn grants(
+        &self,
+        maker: &Principal,
+        membership: Option<&Membership>,
+        new: &NewKey,
+    ) -> Result<(String, Option<RoleRef>, Scopes), IdentityError> {
         let mut faults = Faults::default();
         let name = faults.take("/name", people::display_name(&new.name));
         if new.expires_at.is_some_and(|at| at <= self.env.now()) {
             faults.push("/expires_at", "must be in the future");
         }
-        let role = match new.role.as_deref().map(str::parse::<Role>) {
-            None => maker.role,
-            Some(Ok(role)) if Permission::ALL.iter().all(|p| !role.allows(*p) || maker.role.allows(*p)) => role,
+        let grants = if new.organization_wide { &maker.in_organization } else { &maker.in_project };
+        let includes = |role| membership.map_or(Permissions::ALL, |m| m.of_role(&self.policies, role));
+        let role = match new.role.as_deref().map(str::parse::<RoleRef>) {
+            None => None,
+            Some(Ok(role)) if includes(role).is_within(grants.held) => Some(role),
             Some(Ok(_)) => {
                 faults.push("/role", "may do things that you may not");
-                maker.role
+                None
             }
             Some(Err(_)) => {
-                faults.push("/role", "must be a role: owner, admin, engineer, scientist, reviewer, analyst or viewer");
-                maker.role
+                faults.push("/role", "must be a role: owner, admin, engineer, scientist, reviewer, analyst, viewer or the id of one of your own");
+                None
             }
         };
-        let grantable = |p: Permission| role.allows(p) && maker.may(p);
+        let within = role.map_or(Permissions::ALL, includes);
+        let grantable = grants.allowed.intersect(within);
         let scopes = match &new.scopes {
-            None => Scopes::for_work(grantable),
-            Some(names) => read_scopes(names, maker, grantable, &mut faults),
+            None => Scopes::for_work(|p| grantable.contains(p)),
+            Some(names) => read_scopes(names, grants, grantable, &mut faults),
         };
         match name {
             Some(name) => faults.finish().map(|()| (name, role, scopes)),
@@ -123,7 +134,7 @@ impl Keys {
     ) -> Result<Vec<ApiKey>, IdentityError> {
         let scope = access.scope.org_scope();
         let tx = self.db.read(&scope).await?;
-        let visible = visible_to(&tx, access).await?;
+        let visible = visible_to(access);
         let found = store::list(&tx, &scope, visible, before, limit).await?;
         tx.rollback().await?;
         Ok(found)
@@ -133,7 +144,7 @@ impl Keys {
     pub(crate) async fn revoke(&self, access: &Access, id: KeyId) -> Result<(), IdentityError> {
         let scope = access.scope.org_scope();
         let tx = self.db.write(&scope).await?;
-        let visible = visible_to(&tx, access).await?;
+        let visible = visible_to(access);
         let Some(hash) = store::revoke(&tx, &scope, visible, id, self.env.now()).await? else {
             return match store::exists(&tx, &scope, visible, id).await? {
                 true => Ok(()),
@@ -174,14 +185,9 @@ pub(crate) async fn record_created(
     Ok(())
 }
 
-fn read_scopes(
-    names: &[String],
-    maker: &Principal,
-    grantable: impl Fn(Permission) -> bool,
-    faults: &mut Faults,
-) -> Scopes {
+fn read_scopes(names: &[String], maker: &Grants, grantable: Permissions, faults: &mut Faults) -> Scopes {
     if names.iter().any(|name| name == ALL) {
-        if maker.scopes.is_some() {
+        if maker.allowed != maker.held {
             faults.push("/scopes", "cannot be * when the credential you make it with is limited itself");
         }
         return Scopes::All;
@@ -191,7 +197,7 @@ fn read_scopes(
         let pointer = format!("/scopes/{at}");
         match name.parse::<Permission>() {
             Err(_) => faults.push(&pointer, format!("{name:?} is not a permission")),
-            Ok(permission) if !grantable(permission) => {
+            Ok(permission) if !grantable.contains(permission) => {
                 faults.push(&pointer, format!("{permission} is more than you may grant with this role"));
             }
             Ok(permission) if !listed.contains(&permission) => listed.push(permission),
@@ -206,30 +212,22 @@ fn read_scopes(
 
 /// A key of the whole organisation reaches every project, so its maker must be one who manages projects, and must
 /// not be confined to one.
-async fn may_be_organization_wide(tx: &Tx, scope: &OrgScope, maker: &Principal) -> Result<(), IdentityError> {
-    let confined = match &maker.actor {
-        Actor::Key { id, .. } => store::project_of(tx, scope, *id).await?.is_some(),
-        _ => false,
-    };
-    if maker.may(Permission::ProjectManage) && !confined {
+fn may_be_organization_wide(maker: &Principal) -> Result<(), IdentityError> {
+    if maker.may_in_organization(Permission::ProjectManage) && maker.confined_to.is_none() {
         return Ok(());
     }
     Err(IdentityError::Denied("Only those who manage projects may make a key for all of them.".to_owned()))
 }
 
-async fn visible_to(tx: &Tx, access: &Access) -> Result<Visible, StoreError> {
+fn visible_to(access: &Access) -> Visible {
     let principal = &access.principal;
-    let confined = match &principal.actor {
-        Actor::Key { id, .. } => store::project_of(tx, &access.scope.org_scope(), *id).await?.is_some(),
-        _ => false,
-    };
-    Ok(Visible {
+    Visible {
         project: access.scope.project,
-        organization_wide: !confined && principal.may(Permission::ProjectManage),
-        only_of: match principal.may(Permission::MemberManage) {
+        organization_wide: principal.confined_to.is_none() && principal.may_in_organization(Permission::ProjectManage),
+        only_of: match principal.may_in_organization(Permission::MemberManage) {
             true => None,
             // Nobody's keys for a caller without a person behind it.
             false => Some(principal.actor.user().unwrap_or(UserId::from_uuid(uuid::Uuid::nil()))),
         },
-    })
+    }
 }

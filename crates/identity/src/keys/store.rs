@@ -1,12 +1,13 @@
 //! The SQL of an organisation's API keys.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{KeyId, OrgScope, ProjectId, Role, TypedId as _, UserId};
+use rhiza_kernel::{KeyId, OrgScope, ProjectId, RoleRef, TypedId as _, UserId};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, Value, binds};
 use uuid::Uuid;
 
 use super::{ApiKey, KeyHash, Scopes};
+use crate::access::system::read_role;
 
 #[derive(Debug, FromQueryResult)]
 struct KeyRow {
@@ -25,7 +26,7 @@ struct KeyRow {
 
 impl KeyRow {
     fn into_key(self) -> Result<ApiKey, StoreError> {
-        let role: Role = self.role.parse().map_err(|_| StoreError::Decode(format!("role {:?}", self.role)))?;
+        let role = read_limit(&self.role)?;
         Ok(ApiKey {
             id: KeyId::from_uuid(self.key_id),
             project: self.project_id.map(ProjectId::from_uuid),
@@ -40,6 +41,14 @@ impl KeyRow {
             revoked_at: self.revoked_at,
         })
     }
+}
+
+/// Stored in place of a role: the key may do whatever its owner may.
+const OWNERS: &str = "*";
+
+/// Reads the role that a key is limited to.
+pub(super) fn read_limit(text: &str) -> Result<Option<RoleRef>, StoreError> {
+    if text == OWNERS { Ok(None) } else { read_role(text).map(Some) }
 }
 
 /// Which keys a caller may see and withdraw.
@@ -85,7 +94,7 @@ pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, key: &ApiKey, hash: KeyHas
             key.prefix.clone(),
             hash.0.to_vec(),
             serde_json::Value::from(key.scopes.names()),
-            key.role.as_str(),
+            key.role.map_or_else(|| OWNERS.to_owned(), |role| role.to_string()),
             key.created_by.uuid(),
             key.created_at,
             key.expires_at,
@@ -144,13 +153,4 @@ pub(crate) async fn revoke(
     let hash: Option<Vec<u8>> = tx.fetch_scalar(&sql, values).await?;
     hash.map(|bytes| bytes.as_slice().try_into().map(KeyHash).map_err(|_| StoreError::Decode("key hash".to_owned())))
         .transpose()
-}
-
-/// The project a key belongs to; none for a key of the whole organisation.
-pub(crate) async fn project_of(tx: &Tx, scope: &OrgScope, id: KeyId) -> Result<Option<ProjectId>, StoreError> {
-    let sql = "SELECT project_id FROM api_keys WHERE org_id = $1 AND key_id = $2";
-    let found: Option<Option<Uuid>> = tx.fetch_scalar(sql, binds![scope.org.uuid(), id.uuid()]).await?;
-    // A key that is gone may enter nothing: the caller's request was let in before it went.
-    let project = found.ok_or(StoreError::RowNotFound)?;
-    Ok(project.map(ProjectId::from_uuid))
 }

@@ -17,11 +17,13 @@ pub struct ProjectRef {
     pub slug: String,
     /// Shown to people.
     pub name: String,
+    /// Whether only those with a role in it may enter.
+    pub is_private: bool,
 }
 
 impl From<Project> for ProjectRef {
     fn from(project: Project) -> Self {
-        Self { id: project.id, slug: project.slug, name: project.name }
+        Self { id: project.id, slug: project.slug, name: project.name, is_private: project.is_private }
     }
 }
 
@@ -86,7 +88,7 @@ mod tests {
     fn project(number: u128, slug: &str) -> ProjectRef {
         use rhiza_kernel::TypedId as _;
         let id = ProjectId::from_uuid(uuid::Uuid::from_u128(number));
-        ProjectRef { id, slug: slug.to_owned(), name: slug.to_owned() }
+        ProjectRef { id, slug: slug.to_owned(), name: slug.to_owned(), is_private: false }
     }
 
     #[test]

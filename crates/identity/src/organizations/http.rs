@@ -29,6 +29,8 @@ pub(crate) struct Project {
     /// Its name in URLs and headers, and of the MLflow workspace.
     #[schema(example = "fraud-models")]
     slug: String,
+    /// Whether only those with a role in it, and those who manage projects, may enter.
+    private: bool,
     created_at: DateTime<Utc>,
     /// Since when nobody can enter it.
     archived_at: Option<DateTime<Utc>>,
@@ -40,6 +42,7 @@ impl From<super::Project> for Project {
             id: project.id,
             name: project.name,
             slug: project.slug,
+            private: project.is_private,
             created_at: project.created_at,
             archived_at: project.archived_at,
         }
@@ -55,6 +58,9 @@ struct CreateProject {
     /// Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
     #[schema(example = "fraud-models")]
     slug: Option<String>,
+    /// Whether only those with a role in it, and those who manage projects, may enter.
+    #[serde(default)]
+    private: bool,
 }
 
 /// What to change; what is absent stays.
@@ -64,9 +70,11 @@ struct UpdateProject {
     name: Option<String>,
     /// Whether the project is put away, so that nobody can enter it.
     archived: Option<bool>,
+    /// Whether only those with a role in it, and those who manage projects, may enter.
+    private: Option<bool>,
 }
 
-/// Lists the projects of the organisation, oldest first; for a key of one project, that one.
+/// Lists the projects that the caller may enter, and archived ones, oldest first; for a key of one project, that one.
 #[utoipa::path(
     get,
     path = "/projects",
@@ -98,7 +106,10 @@ async fn create_project(
     access: AllowedOrg<need::ProjectManage>,
     Json(body): Json<CreateProject>,
 ) -> ApiResult<impl IntoResponse> {
-    let project = identity.projects().create(&access, NewProject { name: body.name, slug: body.slug }).await?;
+    let project = identity
+        .projects()
+        .create(&access, NewProject { name: body.name, slug: body.slug, private: body.private })
+        .await?;
     Ok((StatusCode::CREATED, Etag::revision(project.revision), Json(Project::from(project))))
 }
 
@@ -140,7 +151,7 @@ async fn update_project(
     if_match: IfMatch,
     Json(body): Json<UpdateProject>,
 ) -> ApiResult<impl IntoResponse> {
-    let change = ProjectChange { name: body.name, archived: body.archived };
+    let change = ProjectChange { name: body.name, archived: body.archived, private: body.private };
     let still_as_seen = |revision| if_match.require(&Etag::revision(revision)).is_ok();
     let project = identity.projects().update(&access, id, change, still_as_seen).await?;
     Ok((Etag::revision(project.revision), Json(Project::from(project))))

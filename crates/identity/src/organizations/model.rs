@@ -90,6 +90,8 @@ pub struct Project {
     pub name: String,
     /// Unique in the organisation.
     pub slug: String,
+    /// Whether only those with a role in it, and those who manage projects, may enter.
+    pub is_private: bool,
     /// Counts the edits.
     pub revision: i64,
     /// When it was made.

@@ -1,17 +1,17 @@
 //! Projects: which ones a caller may enter, making them, changing them.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{Env, OrgScope, ProjectId};
+use rhiza_kernel::{Env, OrgScope, Permission, ProjectId, RoleRef};
 use rhiza_platform::audit::{self, Entry};
-use rhiza_platform::authz::{Actor, OrgAccess, Principal};
+use rhiza_platform::authz::{Actor, OrgAccess, Policies, Principal};
 use rhiza_platform::outbox::{self, Event};
 use rhiza_store::{Db, StoreError};
 use serde::Serialize;
 
 use super::directory::choose;
 use super::{DEFAULT_SLUG, Project, ProjectDirectory, ProjectRef, Slug, store};
+use crate::access::{self, Membership};
 use crate::errors::{Faults, IdentityError};
-use crate::keys;
 use crate::people;
 
 /// A project to be made.
@@ -21,6 +21,8 @@ pub struct NewProject {
     pub name: String,
     /// Its name in URLs; made from the name when absent.
     pub slug: Option<String>,
+    /// Whether only those with a role in it may enter.
+    pub private: bool,
 }
 
 /// What to change of a project; what is absent stays.
@@ -30,6 +32,8 @@ pub struct ProjectChange {
     pub name: Option<String>,
     /// Whether it is put away.
     pub archived: Option<bool>,
+    /// Whether only those with a role in it may enter.
+    pub private: Option<bool>,
 }
 
 /// The use cases around projects. Cheap to clone.
@@ -37,6 +41,7 @@ pub struct ProjectChange {
 pub struct Projects {
     db: Db,
     env: Env,
+    policies: Policies,
     directory: ProjectDirectory,
 }
 
@@ -46,28 +51,35 @@ struct Shown<'a> {
     id: ProjectId,
     name: &'a str,
     slug: &'a str,
+    private: bool,
     archived_at: Option<DateTime<Utc>>,
 }
 
 impl<'a> From<&'a Project> for Shown<'a> {
     fn from(project: &'a Project) -> Self {
-        Self { id: project.id, name: &project.name, slug: &project.slug, archived_at: project.archived_at }
+        Self {
+            id: project.id,
+            name: &project.name,
+            slug: &project.slug,
+            private: project.is_private,
+            archived_at: project.archived_at,
+        }
     }
 }
 
 impl Projects {
-    pub(crate) fn new(db: Db, env: Env, directory: ProjectDirectory) -> Self {
-        Self { db, env, directory }
+    pub(crate) fn new(db: Db, env: Env, policies: Policies, directory: ProjectDirectory) -> Self {
+        Self { db, env, policies, directory }
     }
 
-    /// The projects `principal` may enter, oldest first: all that are not archived, or the one its key belongs to.
+    /// The projects `principal` may enter, oldest first.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list_projects(&self, principal: &Principal) -> Result<Vec<ProjectRef>, IdentityError> {
         let all = self.directory.of(principal.org).await?;
-        let only = self.bound_to(principal).await?;
-        Ok(all.iter().filter(|p| only.is_none_or(|only| only == p.id)).cloned().collect())
+        let may_enter = self.doors(principal).await?;
+        Ok(all.iter().filter(|p| may_enter.opens(p)).cloned().collect())
     }
 
     /// The project named `slug`, if `principal` may enter it. `default` names the oldest one when no project is
@@ -77,8 +89,18 @@ impl Projects {
     /// When the database does not answer.
     pub async fn find_project(&self, principal: &Principal, slug: &str) -> Result<Option<ProjectRef>, IdentityError> {
         let all = self.directory.of(principal.org).await?;
-        let only = self.bound_to(principal).await?;
-        Ok(choose(&all, slug, |p| only.is_none_or(|only| only == p.id)).cloned())
+        let may_enter = self.doors(principal).await?;
+        Ok(choose(&all, slug, |p| may_enter.opens(p)).cloned())
+    }
+
+    /// What `principal` may do in each project they may enter, oldest first.
+    pub(crate) async fn roles_by_project(
+        &self,
+        principal: &Principal,
+    ) -> Result<Vec<(ProjectRef, Vec<RoleRef>)>, IdentityError> {
+        let all = self.directory.of(principal.org).await?;
+        let doors = self.doors(principal).await?;
+        Ok(all.iter().filter(|p| doors.opens(p)).map(|p| (p.clone(), doors.roles(p))).collect())
     }
 
     /// The slug of a project, archived or not; `None` when the organisation has no such project.
@@ -95,14 +117,13 @@ impl Projects {
         Ok(found.map(|p| p.slug))
     }
 
-    /// The project a key belongs to; `None` for people and for keys of the whole organisation.
-    async fn bound_to(&self, principal: &Principal) -> Result<Option<ProjectId>, StoreError> {
-        let Actor::Key { id, .. } = &principal.actor else { return Ok(None) };
-        let scope = OrgScope::new(principal.org);
-        let tx = self.db.read(&scope).await?;
-        let project = keys::store::project_of(&tx, &scope, *id).await?;
-        tx.rollback().await?;
-        Ok(project)
+    async fn doors(&self, principal: &Principal) -> Result<Doors<'_>, StoreError> {
+        let membership = match principal.actor.user() {
+            Some(user) => access::system::find(&self.db, principal.org, user).await?,
+            None => None,
+        };
+        let everywhere = matches!(principal.actor, Actor::System);
+        Ok(Doors { policies: &self.policies, only: principal.confined_to, membership, everywhere })
     }
 
     /// A page of the projects the caller may know of, archived ones too, oldest first.
@@ -112,32 +133,31 @@ impl Projects {
         after: Option<ProjectId>,
         limit: i64,
     ) -> Result<Vec<Project>, IdentityError> {
-        let only = self.bound_to(&access.principal).await?;
+        let visible = self.doors(&access.principal).await?.visible();
         let tx = self.db.read(&access.scope).await?;
-        let found = store::projects(&tx, &access.scope, only, after, limit).await?;
+        let found = store::projects(&tx, &access.scope, &visible, after, limit).await?;
         tx.rollback().await?;
         Ok(found)
     }
 
     /// One project the caller may know of.
     pub(crate) async fn get(&self, access: &OrgAccess, id: ProjectId) -> Result<Project, IdentityError> {
-        self.must_be_visible(access, id).await?;
         let tx = self.db.read(&access.scope).await?;
         let found = store::project(&tx, &access.scope, id).await?;
         tx.rollback().await?;
-        found.ok_or(IdentityError::NotFound("project"))
+        let found = found.ok_or(IdentityError::NotFound("project"))?;
+        self.must_be_visible(access, &found).await?;
+        Ok(found)
     }
 
-    async fn must_be_visible(&self, access: &OrgAccess, id: ProjectId) -> Result<(), IdentityError> {
-        match self.bound_to(&access.principal).await? {
-            Some(only) if only != id => Err(IdentityError::NotFound("project")),
-            _ => Ok(()),
-        }
+    async fn must_be_visible(&self, access: &OrgAccess, project: &Project) -> Result<(), IdentityError> {
+        let doors = self.doors(&access.principal).await?;
+        if doors.opens(&project.clone().into()) { Ok(()) } else { Err(IdentityError::NotFound("project")) }
     }
 
     /// Makes a project.
     pub(crate) async fn create(&self, access: &OrgAccess, new: NewProject) -> Result<Project, IdentityError> {
-        if self.bound_to(&access.principal).await?.is_some() {
+        if access.principal.confined_to.is_some() {
             return Err(IdentityError::Denied("A key that belongs to one project cannot make another.".to_owned()));
         }
         let project = self.compose(new)?;
@@ -177,6 +197,7 @@ impl Projects {
                     id: self.env.new_id(),
                     name,
                     slug: slug.to_string(),
+                    is_private: new.private,
                     revision: 1,
                     created_at: self.env.now(),
                     archived_at: None,
@@ -194,7 +215,6 @@ impl Projects {
         change: ProjectChange,
         still_as_seen: impl FnOnce(i64) -> bool + Send,
     ) -> Result<Project, IdentityError> {
-        self.must_be_visible(access, id).await?;
         let mut faults = Faults::default();
         let name = change.name.as_deref().and_then(|name| faults.take("/name", people::display_name(name)));
         faults.finish()?;
@@ -202,11 +222,13 @@ impl Projects {
         store::lock_projects(&tx, &access.scope).await?;
         let before =
             store::project_for_update(&tx, &access.scope, id).await?.ok_or(IdentityError::NotFound("project"))?;
+        self.must_be_visible(access, &before).await?;
         if !still_as_seen(before.revision) {
             return Err(IdentityError::Stale);
         }
         let mut after = before.clone();
         after.name = name.unwrap_or(after.name);
+        after.is_private = change.private.unwrap_or(after.is_private);
         match change.archived {
             Some(true) => after.archived_at = after.archived_at.or_else(|| Some(self.env.now())),
             Some(false) => after.archived_at = None,
@@ -232,5 +254,34 @@ impl Projects {
         tx.commit().await?;
         self.directory.forget(access.scope.org);
         Ok(after)
+    }
+}
+
+/// Which projects open to a caller.
+struct Doors<'a> {
+    policies: &'a Policies,
+    only: Option<ProjectId>,
+    membership: Option<Membership>,
+    /// Rhiza itself, which is no member of anything.
+    everywhere: bool,
+}
+
+impl Doors<'_> {
+    fn roles(&self, project: &ProjectRef) -> Vec<RoleRef> {
+        self.membership.as_ref().map(|m| m.roles_in(self.policies, project)).unwrap_or_default()
+    }
+
+    fn opens(&self, project: &ProjectRef) -> bool {
+        self.only.is_none_or(|only| only == project.id) && (self.everywhere || !self.roles(project).is_empty())
+    }
+
+    fn visible(&self) -> store::Visible {
+        let all = self.everywhere
+            || self
+                .membership
+                .as_ref()
+                .is_some_and(|m| m.of_role(self.policies, m.role).contains(Permission::ProjectManage));
+        let with_role = || self.membership.iter().flat_map(|m| m.projects.iter().map(|(id, _)| *id)).collect();
+        store::Visible { only: self.only, private: (!all).then(with_role) }
     }
 }

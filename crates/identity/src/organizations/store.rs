@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{OrgId, OrgScope, ProjectId, TypedId as _};
 use rhiza_store::sea_orm::{self, FromQueryResult};
-use rhiza_store::{StoreError, Tx, Value, binds};
+use rhiza_store::{StoreError, Tx, Value, binds, in_list};
 use uuid::Uuid;
 
 use super::{Organization, Project};
@@ -20,6 +20,7 @@ struct ProjectRow {
     project_id: Uuid,
     name: String,
     slug: String,
+    is_private: bool,
     revision: i64,
     created_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
@@ -31,6 +32,7 @@ impl From<ProjectRow> for Project {
             id: ProjectId::from_uuid(row.project_id),
             name: row.name,
             slug: row.slug,
+            is_private: row.is_private,
             revision: row.revision,
             created_at: row.created_at,
             archived_at: row.archived_at,
@@ -38,7 +40,7 @@ impl From<ProjectRow> for Project {
     }
 }
 
-const PROJECT: &str = "SELECT project_id, name, slug, revision, created_at, archived_at FROM projects";
+const PROJECT: &str = "SELECT project_id, name, slug, is_private, revision, created_at, archived_at FROM projects";
 
 /// The organisation itself.
 pub(crate) async fn organization(tx: &Tx, scope: &OrgScope) -> Result<Option<Organization>, StoreError> {
@@ -55,19 +57,36 @@ pub(crate) async fn active_projects(tx: &Tx, scope: &OrgScope) -> Result<Vec<Pro
     Ok(rows.into_iter().map(Project::from).collect())
 }
 
-/// A page of all projects, oldest first; `only` narrows it to the one a key belongs to.
+/// Which projects a caller may know of.
+#[derive(Debug, Default)]
+pub(crate) struct Visible {
+    /// The one that their credential is confined to.
+    pub(crate) only: Option<ProjectId>,
+    /// Those of the private ones in which they have a role; `None` when they may know of all.
+    pub(crate) private: Option<Vec<ProjectId>>,
+}
+
+/// A page of the projects that are visible, oldest first.
 pub(crate) async fn projects(
     tx: &Tx,
     scope: &OrgScope,
-    only: Option<ProjectId>,
+    visible: &Visible,
     after: Option<ProjectId>,
     limit: i64,
 ) -> Result<Vec<Project>, StoreError> {
     let mut sql = format!("{PROJECT} WHERE org_id = $1");
     let mut values: Vec<Value> = binds![scope.org.uuid(), limit];
-    if let Some(only) = only {
+    if let Some(only) = visible.only {
         values.push(Value::from(only.uuid()));
         sql.push_str(&format!(" AND project_id = ${}", values.len()));
+    }
+    if let Some(private) = &visible.private {
+        sql.push_str(" AND (is_private = FALSE");
+        if !private.is_empty() {
+            sql.push_str(&format!(" OR project_id IN ({})", in_list(values.len() + 1, private.len())));
+            values.extend(private.iter().map(|id| Value::from(id.uuid())));
+        }
+        sql.push(')');
     }
     if let Some(after) = after {
         values.push(Value::from(after.uuid()));
@@ -107,8 +126,8 @@ pub(crate) async fn lock_projects(tx: &Tx, scope: &OrgScope) -> Result<(), Store
 /// Writes a new project.
 pub(crate) async fn insert_project(tx: &Tx, scope: &OrgScope, project: &Project) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO projects (project_id, org_id, name, slug, revision, created_at, archived_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO projects (project_id, org_id, name, slug, revision, created_at, archived_at, is_private)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         binds![
             project.id.uuid(),
             scope.org.uuid(),
@@ -117,6 +136,7 @@ pub(crate) async fn insert_project(tx: &Tx, scope: &OrgScope, project: &Project)
             project.revision,
             project.created_at,
             project.archived_at,
+            project.is_private,
         ],
     )
     .await?;
@@ -126,8 +146,16 @@ pub(crate) async fn insert_project(tx: &Tx, scope: &OrgScope, project: &Project)
 /// Writes the changeable part of a project.
 pub(crate) async fn update_project(tx: &Tx, scope: &OrgScope, project: &Project) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE projects SET name = $3, revision = $4, archived_at = $5 WHERE org_id = $1 AND project_id = $2",
-        binds![scope.org.uuid(), project.id.uuid(), project.name.clone(), project.revision, project.archived_at,],
+        "UPDATE projects SET name = $3, revision = $4, archived_at = $5, is_private = $6
+         WHERE org_id = $1 AND project_id = $2",
+        binds![
+            scope.org.uuid(),
+            project.id.uuid(),
+            project.name.clone(),
+            project.revision,
+            project.archived_at,
+            project.is_private
+        ],
     )
     .await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! The organisation rows that are written before there is a tenant to write them as, and read by the operator.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{OrgId, ProjectId, ProjectScope, Role, TypedId as _, UserId};
+use rhiza_kernel::{OrgId, ProjectId, ProjectScope, RoleRef, TypedId as _, UserId};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
@@ -27,12 +27,12 @@ pub(crate) async fn insert_membership(
     tx: &Tx,
     org: OrgId,
     user: UserId,
-    role: Role,
+    role: RoleRef,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
-        binds![org.uuid(), user.uuid(), role.as_str(), at],
+        binds![org.uuid(), user.uuid(), role.to_string(), at],
     )
     .await?;
     Ok(())

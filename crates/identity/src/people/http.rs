@@ -1,7 +1,7 @@
 //! Who am I.
 
 use axum::extract::State;
-use rhiza_kernel::{KeyId, OrgId, ProjectId, UserId};
+use rhiza_kernel::{KeyId, OrgId, ProjectId, RoleRef, UserId};
 use rhiza_platform::authz::{AllowedOrg, Principal, need};
 use rhiza_web::{ApiResult, Json, ProblemResponses};
 use serde::Serialize;
@@ -26,11 +26,13 @@ pub(crate) struct Me {
     organization: MeOrganization,
     /// The projects that can be entered, oldest first.
     projects: Vec<MeProject>,
-    /// The role in the organisation.
-    #[schema(example = "owner")]
-    role: &'static str,
-    /// What may be done, as in the scopes of keys.
+    /// The role in the organisation: a fixed one, or the id of one of the organisation's own.
+    #[schema(value_type = String, example = "owner")]
+    role: RoleRef,
+    /// What may be done in the chosen project, as in the scopes of keys.
     permissions: Vec<&'static str>,
+    /// What may be done to the organisation as a whole.
+    organization_permissions: Vec<&'static str>,
 }
 
 /// A person.
@@ -58,13 +60,15 @@ struct MeProject {
     id: ProjectId,
     name: String,
     slug: String,
-    /// The role in this project.
-    role: &'static str,
+    /// Whether only those with a role in it may enter.
+    private: bool,
+    /// The roles that count in this project.
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<RoleRef>,
 }
 
 impl From<super::Me> for Me {
     fn from(me: super::Me) -> Self {
-        let role = me.role.as_str();
         Self {
             user: MeUser { id: me.user.id, email: me.user.email, name: me.user.name },
             key: me.key,
@@ -76,10 +80,11 @@ impl From<super::Me> for Me {
             projects: me
                 .projects
                 .into_iter()
-                .map(|p| MeProject { id: p.id, name: p.name, slug: p.slug, role })
+                .map(|(p, roles)| MeProject { id: p.id, name: p.name, slug: p.slug, private: p.is_private, roles })
                 .collect(),
-            role,
-            permissions: me.permissions.iter().map(|p| p.as_str()).collect(),
+            role: me.role,
+            permissions: me.permissions.names(),
+            organization_permissions: me.organization_permissions.names(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{OrgId, Role, UserId};
+use rhiza_kernel::{OrgId, UserId};
 
 /// An e-mail address that could be delivered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,8 +226,6 @@ pub(crate) struct Member {
     pub(crate) user: User,
     /// The organisation.
     pub(crate) org: OrgId,
-    /// The role in it.
-    pub(crate) role: Role,
     /// The stored password hash; none when the person never set one.
     pub(crate) password_hash: Option<String>,
     /// When an administrator shut the account.

@@ -1,6 +1,6 @@
 //! Who am I: what the console needs to know about its user, and a program about its key.
 
-use rhiza_kernel::{KeyId, OrgScope, Permission, Role};
+use rhiza_kernel::{KeyId, OrgScope, Permissions, RoleRef};
 use rhiza_platform::authz::{Actor, Principal};
 use rhiza_store::Db;
 
@@ -17,12 +17,14 @@ pub struct Me {
     pub key: Option<KeyId>,
     /// The organisation.
     pub organization: Organization,
-    /// The projects that can be entered.
-    pub projects: Vec<ProjectRef>,
+    /// The projects that can be entered, with the roles that count in each.
+    pub projects: Vec<(ProjectRef, Vec<RoleRef>)>,
     /// The role in the organisation.
-    pub role: Role,
-    /// What may be done.
-    pub permissions: Vec<Permission>,
+    pub role: RoleRef,
+    /// What may be done in the chosen project.
+    pub permissions: Permissions,
+    /// What may be done to the organisation as a whole.
+    pub organization_permissions: Permissions,
 }
 
 /// What `principal` may know of itself.
@@ -41,8 +43,9 @@ pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> R
         user: member.user,
         key,
         organization,
-        projects: projects.list_projects(principal).await?,
+        projects: projects.roles_by_project(principal).await?,
         role: principal.role,
-        permissions: principal.permissions(),
+        permissions: principal.in_project.allowed,
+        organization_permissions: principal.in_organization.allowed,
     })
 }

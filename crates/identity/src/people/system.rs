@@ -2,7 +2,7 @@
 //! serve a tenant name the organisation in their predicate.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{OrgId, Role, TypedId as _, UserId};
+use rhiza_kernel::{OrgId, TypedId as _, UserId};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
@@ -17,23 +17,20 @@ struct MemberRow {
     password_hash: Option<String>,
     disabled_at: Option<DateTime<Utc>>,
     org_id: Uuid,
-    role: String,
 }
 
 impl MemberRow {
     fn into_member(self) -> Result<Member, StoreError> {
-        let role: Role = self.role.parse().map_err(|_| StoreError::Decode(format!("role {:?}", self.role)))?;
         Ok(Member {
             user: User { id: UserId::from_uuid(self.user_id), email: self.email, name: self.name },
             org: OrgId::from_uuid(self.org_id),
-            role,
             password_hash: self.password_hash,
             disabled_at: self.disabled_at,
         })
     }
 }
 
-const MEMBER: &str = "SELECT u.user_id, u.email, u.name, u.password_hash, u.disabled_at, m.org_id, m.role
+const MEMBER: &str = "SELECT u.user_id, u.email, u.name, u.password_hash, u.disabled_at, m.org_id
     FROM users u JOIN memberships m ON m.user_id = u.user_id";
 
 /// The person of an address, in the organisation they joined first.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use rhiza_kernel::SessionId;
-use rhiza_platform::authz::{AllowedOrg, Principal, ProjectChoice, SESSION_COOKIE, need};
+use rhiza_platform::authz::{AllowedOrg, SESSION_COOKIE, need};
 use rhiza_web::{ApiError, ApiResult, ClientAddr, Json, Page, PageQuery, Path, ProblemResponses, RequestId, Transport};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -76,13 +76,7 @@ fn previous(parts: &Parts) -> Option<SessionToken> {
 
 /// The answer that hands out a session.
 pub(crate) async fn welcome(identity: &Identity, opened: Opened) -> ApiResult<Response> {
-    let principal = Principal {
-        org: opened.org,
-        actor: opened.actor,
-        role: opened.role,
-        scopes: None,
-        project: ProjectChoice::None,
-    };
+    let principal = identity.principal_of(&opened).await?;
     let me: Me = me_of(identity, &principal).await?;
     let cookie = header_value(&cookie::set(&opened.token, opened.life))?;
     let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

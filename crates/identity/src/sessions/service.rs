@@ -60,8 +60,8 @@ pub(crate) struct Opened {
     pub org: OrgId,
     /// The person.
     pub actor: Actor,
-    /// Their role.
-    pub role: rhiza_kernel::Role,
+    /// Whether a second factor was shown.
+    pub second_factor: bool,
 }
 
 /// What each session opens, remembered for a second.
@@ -185,7 +185,7 @@ impl Sessions {
         store::insert(tx, scope, new).await?;
         let User { id: user, email, .. } = &member.user;
         let actor = Actor::User { id: *user, email: email.clone(), session: id };
-        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, role: member.role })
+        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: false })
     }
 
     /// Ends the caller's own session. A key has none.

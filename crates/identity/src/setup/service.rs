@@ -51,7 +51,7 @@ pub async fn init_owner(db: &Db, env: &Env, passwords: &Passwords, owner: NewOwn
         name: "rhiza admin init".to_owned(),
         prefix: text.shown(),
         scopes: Scopes::All,
-        role: Role::Owner,
+        role: None,
         created_by: founded.member.user.id,
         created_at: env.now(),
         expires_at: None,
@@ -152,6 +152,7 @@ async fn found(tx: &Tx, env: &Env, founding: &Founding, hash: &str) -> Result<Fo
         id: env.new_id(),
         name: founding.project.clone(),
         slug: founding.project_slug.to_string(),
+        is_private: false,
         revision: 1,
         created_at: now,
         archived_at: None,
@@ -159,9 +160,9 @@ async fn found(tx: &Tx, env: &Env, founding: &Founding, hash: &str) -> Result<Fo
     let scope = OrgScope::new(organization.id);
     organizations::system::insert_organization(tx, &organization, now).await?;
     people::system::insert_user(tx, user.id, &founding.email, &user.name, hash, now).await?;
-    organizations::system::insert_membership(tx, scope.org, user.id, Role::Owner, now).await?;
+    organizations::system::insert_membership(tx, scope.org, user.id, Role::Owner.into(), now).await?;
     organizations::store::insert_project(tx, &scope, &project).await?;
-    let member = Member { user, org: scope.org, role: Role::Owner, password_hash: None, disabled_at: None };
+    let member = Member { user, org: scope.org, password_hash: None, disabled_at: None };
     Ok(Founded { scope, organization, member, project })
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{ErrorCode, FieldError, OrgScope, Permission, ProjectScope, Role};
+use rhiza_kernel::{ErrorCode, FieldError, OrgScope, Permission, ProjectScope};
 use rhiza_web::{ApiError, ApiResult};
 
 use super::credentials::ProjectHeader;
-use super::model::{Actor, Caller, Principal, ProjectChoice};
+use super::model::{Caller, Grants, Principal, ProjectChoice};
 use super::workspace::workspace_fault;
 
 /// Permission to act in one project.
@@ -52,7 +52,7 @@ impl Access {
                 return Err(ApiError::invalid(vec![FieldError::new("X-Rhiza-Project", detail)]));
             }
         };
-        require(&principal, permission)?;
+        require(&principal.in_project, permission)?;
         Ok(Self { principal, scope, project, caller })
     }
 
@@ -61,12 +61,7 @@ impl Access {
     pub fn system(scope: ProjectScope, project: impl Into<String>) -> Self {
         let project = project.into();
         let choice = ProjectChoice::Selected { id: scope.project, slug: project.clone() };
-        Self {
-            principal: Arc::new(system_principal(scope.org_scope(), choice)),
-            scope,
-            project,
-            caller: Caller::system(),
-        }
+        Self { principal: Arc::new(Principal::system(scope.org, choice)), scope, project, caller: Caller::system() }
     }
 
     /// The organisation's part.
@@ -80,7 +75,7 @@ impl Access {
     /// # Errors
     /// `permission_denied`.
     pub fn require(&self, permission: Permission) -> ApiResult<()> {
-        require(&self.principal, permission)
+        require(&self.principal.in_project, permission)
     }
 }
 
@@ -90,14 +85,14 @@ impl OrgAccess {
     /// # Errors
     /// `permission_denied`.
     pub fn of(principal: Arc<Principal>, caller: Caller, permission: Permission) -> ApiResult<Self> {
-        require(&principal, permission)?;
+        require(&principal.in_organization, permission)?;
         Ok(Self { scope: OrgScope::new(principal.org), principal, caller })
     }
 
     /// Rhiza's own access to an organisation.
     #[must_use]
     pub fn system(scope: OrgScope) -> Self {
-        Self { principal: Arc::new(system_principal(scope, ProjectChoice::None)), scope, caller: Caller::system() }
+        Self { principal: Arc::new(Principal::system(scope.org, ProjectChoice::None)), scope, caller: Caller::system() }
     }
 
     /// Fails unless the caller also has `permission`.
@@ -105,7 +100,7 @@ impl OrgAccess {
     /// # Errors
     /// `permission_denied`.
     pub fn require(&self, permission: Permission) -> ApiResult<()> {
-        require(&self.principal, permission)
+        require(&self.principal.in_organization, permission)
     }
 }
 
@@ -117,19 +112,20 @@ fn no_workspace(name: &str) -> ApiError {
     }
 }
 
-fn system_principal(scope: OrgScope, project: ProjectChoice) -> Principal {
-    Principal { org: scope.org, actor: Actor::System, role: Role::Owner, scopes: None, project }
-}
-
-fn require(principal: &Principal, permission: Permission) -> ApiResult<()> {
-    if principal.may(permission) {
+/// Fails unless `grants` include `permission`, saying what lacks: it is the caller's own role, or their own key's scopes.
+fn require(grants: &Grants, permission: Permission) -> ApiResult<()> {
+    if grants.allowed.contains(permission) {
         return Ok(());
     }
-    // The caller may know what they lack: it is their own role, or their own key's scopes.
-    let detail = if principal.role.allows(permission) {
+    let detail = if grants.held.contains(permission) {
         format!("This credential's scopes do not include {permission}.")
     } else {
-        format!("The role {} does not include {permission}.", principal.role)
+        let roles: Vec<String> = grants.roles.iter().map(ToString::to_string).collect();
+        match roles.as_slice() {
+            [] => format!("You have no role here that includes {permission}."),
+            [only] => format!("The role {only} does not include {permission}."),
+            many => format!("The roles {} do not include {permission}.", many.join(", ")),
+        }
     };
-    Err(ApiError::new(ErrorCode::PermissionDenied, detail))
+    Err(ApiError::new(ErrorCode::PermissionDenied, detail).with_permission(permission.as_str()))
 }

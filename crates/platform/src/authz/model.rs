@@ -2,9 +2,13 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use rhiza_kernel::{Coded, ErrorCode, KeyId, OrgId, Permission, ProjectId, Role, SessionId, UserId};
+use rhiza_kernel::{
+    Coded, ErrorCode, KeyId, OrgId, Permission, Permissions, ProjectId, Role, RoleRef, ServiceAccountId, SessionId,
+    TokenFamilyId, UserId,
+};
 
 use super::credentials::{Credentials, RequestedProject};
 
@@ -26,18 +30,30 @@ pub enum Actor {
         id: KeyId,
         /// The person the key belongs to, when it belongs to one.
         owner: Option<UserId>,
+        /// The program's own account, when it has one.
+        service_account: Option<ServiceAccountId>,
+    },
+    /// A program with an access token that a person or a service account got for it.
+    Token {
+        /// The chain of tokens it belongs to.
+        family: TokenFamilyId,
+        /// The person it acts for.
+        owner: Option<UserId>,
+        /// The program's own account, when it has one.
+        service_account: Option<ServiceAccountId>,
     },
     /// Rhiza itself: jobs, schedules, the command line.
     System,
 }
 
 impl Actor {
-    /// `user`, `key` or `system`.
+    /// `user`, `key`, `token` or `system`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::User { .. } => "user",
             Self::Key { .. } => "key",
+            Self::Token { .. } => "token",
             Self::System => "system",
         }
     }
@@ -48,6 +64,7 @@ impl Actor {
         match self {
             Self::User { id, .. } => id.to_string(),
             Self::Key { id, .. } => id.to_string(),
+            Self::Token { family, .. } => family.to_string(),
             Self::System => String::new(),
         }
     }
@@ -58,6 +75,7 @@ impl Actor {
         match self {
             Self::User { email, .. } => email.clone(),
             Self::Key { id, .. } => id.to_string(),
+            Self::Token { family, .. } => family.to_string(),
             Self::System => "system".to_owned(),
         }
     }
@@ -67,7 +85,7 @@ impl Actor {
     pub const fn user(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
-            Self::Key { owner, .. } => *owner,
+            Self::Key { owner, .. } | Self::Token { owner, .. } => *owner,
             Self::System => None,
         }
     }
@@ -90,6 +108,24 @@ pub enum ProjectChoice {
     },
 }
 
+/// What a caller may do in one place, be it a project or the organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grants {
+    /// The roles that count there.
+    pub roles: Arc<[RoleRef]>,
+    /// What the roles allow.
+    pub held: Permissions,
+    /// What the roles allow within the limits of the credential.
+    pub allowed: Permissions,
+}
+
+impl Grants {
+    /// Everything, for Rhiza itself.
+    fn everything() -> Self {
+        Self { roles: Arc::new([]), held: Permissions::ALL, allowed: Permissions::ALL }
+    }
+}
+
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -97,25 +133,46 @@ pub struct Principal {
     pub org: OrgId,
     /// Who it is.
     pub actor: Actor,
-    /// Their role in the chosen project, or in the organisation when none is chosen.
-    pub role: Role,
-    /// What the credential is limited to; `None` means everything the role allows.
-    pub scopes: Option<Vec<Permission>>,
+    /// Their role in the organisation.
+    pub role: RoleRef,
+    /// What they may do to the organisation as a whole. A role in a project counts for nothing here.
+    pub in_organization: Grants,
+    /// What they may do in the chosen project; as in the organisation when none is chosen.
+    pub in_project: Grants,
     /// The project the request works in.
     pub project: ProjectChoice,
+    /// The only project the credential can ever enter; `None` when it is not confined to one.
+    pub confined_to: Option<ProjectId>,
+    /// The organisation's plan, whose limits count.
+    pub plan: Arc<str>,
 }
 
 impl Principal {
-    /// Whether role and scopes together carry `permission`.
+    /// Rhiza itself, who may do everything.
     #[must_use]
-    pub fn may(&self, permission: Permission) -> bool {
-        self.role.allows(permission) && self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&permission))
+    pub fn system(org: OrgId, project: ProjectChoice) -> Self {
+        Self {
+            org,
+            actor: Actor::System,
+            role: RoleRef::BuiltIn(Role::Owner),
+            in_organization: Grants::everything(),
+            in_project: Grants::everything(),
+            project,
+            confined_to: None,
+            plan: Arc::from(""),
+        }
     }
 
-    /// Everything this caller may do.
+    /// Whether `permission` is theirs in the chosen project.
     #[must_use]
-    pub fn permissions(&self) -> Vec<Permission> {
-        Permission::ALL.iter().copied().filter(|p| self.may(*p)).collect()
+    pub fn may(&self, permission: Permission) -> bool {
+        self.in_project.allowed.contains(permission)
+    }
+
+    /// Whether `permission` is theirs in the organisation as a whole.
+    #[must_use]
+    pub fn may_in_organization(&self, permission: Permission) -> bool {
+        self.in_organization.allowed.contains(permission)
     }
 }
 
@@ -231,7 +288,7 @@ macro_rules! needs {
 
 needs! {
     ExperimentRead, ExperimentWrite, ModelRead, ModelWrite, ModelReview, OrganizationRead, OrganizationManage,
-    ProjectManage, MemberManage, KeyManage, JobRead, JobManage, AuditRead, Operate, SelfManage,
+    ProjectManage, MemberManage, RoleManage, KeyManage, JobRead, JobManage, AuditRead, SecurityManage, SelfManage,
 }
 
 #[cfg(test)]
@@ -241,22 +298,5 @@ mod tests {
     #[test]
     fn every_permission_has_its_marker() {
         assert_eq!(NEEDS, Permission::ALL);
-    }
-
-    #[test]
-    fn scopes_narrow_a_role_and_never_widen_it() {
-        let mut principal = Principal {
-            org: rhiza_kernel::TypedId::from_uuid(uuid::Uuid::nil()),
-            actor: Actor::System,
-            role: Role::Viewer,
-            scopes: Some(vec![Permission::ModelRead, Permission::ModelWrite]),
-            project: ProjectChoice::None,
-        };
-        assert_eq!(principal.permissions(), [Permission::ModelRead]);
-        principal.scopes = Some(Vec::new());
-        assert!(principal.permissions().is_empty(), "no scope means no access");
-        principal.scopes = None;
-        assert!(principal.may(Permission::ExperimentRead));
-        assert!(!principal.may(Permission::ExperimentWrite));
     }
 }

@@ -120,7 +120,7 @@ mod tests {
     fn a_key_is_the_callers_own() {
         let key = |id: u128, key: &str| {
             let id = rhiza_kernel::TypedId::from_uuid(uuid::Uuid::from_u128(id));
-            key_digest(&Actor::Key { id, owner: None }, key)
+            key_digest(&Actor::Key { id, owner: None, service_account: None }, key)
         };
         assert_eq!(key(1, "a"), key(1, "a"));
         assert_ne!(key(1, "a"), key(2, "a"));

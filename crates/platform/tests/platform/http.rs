@@ -11,11 +11,11 @@ use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use rhiza_kernel::{KeyId, Permission, ProjectScope, Role, TypedId as _};
+use rhiza_kernel::{KeyId, Permission, Permissions, ProjectScope, Role, TypedId as _};
 use rhiza_platform::audit::{self, AuditState, Entry};
 use rhiza_platform::authz::{
-    self, Actor, Allowed, AllowedOrg, AuthError, Authenticator, Caller, Credentials, Presented, Principal,
-    ProjectChoice, need,
+    self, Actor, Allowed, AllowedOrg, AuthError, Authenticator, Caller, Credentials, Grants, Policies, Presented,
+    Principal, ProjectChoice, Standing, need,
 };
 use rhiza_platform::events::Hub;
 use rhiza_platform::idempotency;
@@ -30,7 +30,7 @@ use tower::ServiceExt as _;
 use super::SETS;
 
 /// Knows one tenant. The credential is the role's name; `narrow` is an owner's key that may only read models.
-struct Door(ProjectScope);
+struct Door(ProjectScope, Policies);
 
 #[async_trait]
 impl Authenticator for Door {
@@ -40,7 +40,7 @@ impl Authenticator for Door {
         | Presented::Session(secret)
         | Presented::Basic { password: secret, .. }) = &credentials.presented;
         let (role, scopes) = match secret.expose_secret() {
-            "narrow" => (Role::Owner, Some(vec![Permission::ModelRead])),
+            "narrow" => (Role::Owner, Some(Permissions::NONE.with(Permission::ModelRead))),
             "expired" => return Err(AuthError::Expired),
             name => (name.parse().map_err(|_| AuthError::Invalid)?, None),
         };
@@ -52,7 +52,18 @@ impl Authenticator for Door {
             Some(asked) => ProjectChoice::Unknown(asked.clone()),
         };
         let id = KeyId::from_uuid(uuid::Uuid::from_u128(role as u128));
-        Ok(Principal { org: self.0.org, actor: Actor::Key { id, owner: None }, role, scopes, project })
+        let standing = Standing::new(&[role.into()], Permissions::NONE);
+        let grants = Grants {
+            roles: Arc::new([role.into()]),
+            held: self.1.decide(standing),
+            allowed: self.1.decide(standing.limited(scopes).program(true)),
+        };
+        Ok(Principal {
+            actor: Actor::Key { id, owner: None, service_account: None },
+            in_organization: grants.clone(),
+            in_project: grants,
+            ..Principal::system(self.0.org, project)
+        })
     }
 }
 
@@ -84,7 +95,7 @@ fn app(db: &TestDb, scope: ProjectScope) -> Router {
         .fallback(|| async { "console" });
     let router = idempotency::layer(router, db.db.clone(), db.env.clone(), tasks);
     let origins = OriginPolicy::new(vec!["https://rhiza.example.org".parse().unwrap()]);
-    let router = authz::protect(router, Arc::new(Door(scope)), origins);
+    let router = authz::protect(router, Arc::new(Door(scope, Policies::load().unwrap())), origins);
     rhiza_web::stack(router, &WebConfig::default(), db.env.clone())
 }
 

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use http::Request;
-use rhiza_kernel::{Env, OrgId, Permission, Role, TypedId as _};
-use rhiza_platform::authz::{self, Actor, AuthError, Authenticator, Credentials, Principal, ProjectChoice};
+use rhiza_kernel::{Env, OrgId, Permission, TypedId as _};
+use rhiza_platform::authz::{self, AuthError, Authenticator, Credentials, Principal, ProjectChoice};
 use rhiza_web::{ErrorShape, OriginPolicy, WebConfig};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -41,13 +41,12 @@ struct Door(Option<Vec<Permission>>);
 #[async_trait]
 impl Authenticator for Door {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Principal, AuthError> {
-        Ok(Principal {
-            org: OrgId::from_uuid(uuid::Uuid::from_u128(1)),
-            actor: Actor::System,
-            role: Role::Viewer,
-            scopes: self.0.clone(),
-            project: credentials.project.clone().map_or(ProjectChoice::None, ProjectChoice::Unknown),
-        })
+        let project = credentials.project.clone().map_or(ProjectChoice::None, ProjectChoice::Unknown);
+        let mut principal = Principal::system(OrgId::from_uuid(uuid::Uuid::from_u128(1)), project);
+        if let Some(scopes) = &self.0 {
+            principal.in_organization.allowed = scopes.iter().copied().collect();
+        }
+        Ok(principal)
     }
 }
 

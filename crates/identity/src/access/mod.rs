@@ -1,0 +1,7 @@
+//! What a member may do where: their role in the organisation, their roles in single projects, by themselves and
+//! through teams, and what the organisation's own roles include. The policies decide; this says what there is to decide on.
+
+mod model;
+pub(crate) mod system;
+
+pub(crate) use model::{Membership, Shown};
