@@ -1,0 +1,6 @@
+//! Identity through its real routes, behind the real guard, on both databases.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+mod sessions_keys_projects;
+mod site;
