@@ -7,7 +7,6 @@ use rhiza_identity::setup::{self, NewOwner};
 use rhiza_kernel::{OrgId, OrgScope, Role, TypedId as _};
 use rhiza_platform::audit;
 use rhiza_store::binds;
-use rhiza_testkit::TestDb;
 use serde_json::{Value, json};
 
 use crate::site::{OURS, PASSWORD, SETS, Site, bearer, session};

@@ -9,7 +9,7 @@ use http::{Request, header};
 use http_body_util::BodyExt as _;
 use rhiza_identity::setup::{self, NewOwner};
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost};
-use rhiza_kernel::{OrgId, ProjectId, Role, TypedId as _, UserId};
+use rhiza_kernel::{OrgId, ProjectId, Role, UserId};
 use rhiza_platform::authz;
 use rhiza_store::{MigrationSet, binds};
 use rhiza_testkit::TestDb;

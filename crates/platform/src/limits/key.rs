@@ -33,6 +33,7 @@ impl Subject {
         let own = match &principal.actor {
             Actor::User { id, .. } => id.uuid(),
             Actor::Key { id, .. } => id.uuid(),
+            Actor::Token { family, .. } => family.uuid(),
             Actor::System => return Self(org.uuid().as_u128()),
         };
         // Ids are ours, not the caller's: nobody can aim for a collision.
