@@ -53,7 +53,14 @@ impl Site {
         self.send_from("127.0.0.1:5000", method, path, headers, body).await
     }
 
-    pub(crate) async fn send_from(&self, peer: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    pub(crate) async fn send_from(
+        &self,
+        peer: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
