@@ -11,7 +11,7 @@ use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use rhiza_kernel::{Env, FixedClock, KeyId, OrgId, Role, TypedId as _};
+use rhiza_kernel::{Env, FixedClock, KeyId, OrgId, TypedId as _};
 use rhiza_platform::authz::{
     self, Actor, AllowedOrg, AuthError, Authenticator, Credentials, Presented, Principal, ProjectChoice, need,
 };
@@ -32,9 +32,9 @@ impl Authenticator for Door {
         let Presented::Bearer(secret) = &credentials.presented else { return Err(AuthError::Invalid) };
         let number: u128 = secret.expose_secret().parse().map_err(|_| AuthError::Invalid)?;
         let id = KeyId::from_uuid(Uuid::from_u128(number));
-        let actor = Actor::Key { id, owner: None };
+        let actor = Actor::Key { id, owner: None, service_account: None };
         let org = OrgId::from_uuid(Uuid::from_u128(1));
-        Ok(Principal { org, actor, role: Role::Owner, scopes: None, project: ProjectChoice::None })
+        Ok(Principal { actor, ..Principal::system(org, ProjectChoice::None) })
     }
 }
 
