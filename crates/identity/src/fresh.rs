@@ -1,26 +1,23 @@
-//! A small cache whose answers are never older than a second. It is what makes a credential cheap to check on every
-//! request and still dead everywhere within two seconds of its revocation: a change made through this process is
-//! forgotten at once, one made by another process within the second.
+//! A small cache of what the database says, believed only as long as [`Freshness`] allows. It is what makes a credential
+//! cheap to check on every request and still dead everywhere within two seconds of its revocation: a change made through
+//! this process is forgotten at once, one made by another process as soon as it is heard of, or within the second.
 
 use std::hash::Hash;
-use std::time::Duration;
 
 use moka::sync::Cache;
-use rhiza_kernel::Env;
 
-/// How old an answer may be.
-const FRESH: Duration = Duration::from_secs(1);
+use crate::freshness::{Freshness, ReadAt};
 
-/// Answers by key, each at most a second old.
+/// Answers by key.
 pub(crate) struct Fresh<K, V> {
-    env: Env,
+    freshness: Freshness,
     // It only bounds the memory; age is judged by the injected clock, which tests can move.
-    entries: Cache<K, (Duration, V)>,
+    entries: Cache<K, (ReadAt, V)>,
 }
 
 impl<K, V> Clone for Fresh<K, V> {
     fn clone(&self) -> Self {
-        Self { env: self.env.clone(), entries: self.entries.clone() }
+        Self { freshness: self.freshness.clone(), entries: self.entries.clone() }
     }
 }
 
@@ -30,8 +27,8 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// A cache of at most `capacity` answers.
-    pub(crate) fn new(env: Env, capacity: u64) -> Self {
-        Self { env, entries: Cache::new(capacity) }
+    pub(crate) fn new(freshness: Freshness, capacity: u64) -> Self {
+        Self { freshness, entries: Cache::new(capacity) }
     }
 
     /// The answer for `key`: the remembered one while it is fresh, else what `read` finds.
@@ -39,10 +36,9 @@ where
     where
         F: Future<Output = Result<V, E>> + Send,
     {
-        // Taken before reading: the answer is as old as the moment it was asked for.
-        let now = self.env.monotonic();
+        let now = self.freshness.now();
         if let Some((read_at, value)) = self.entries.get(&key)
-            && now.saturating_sub(read_at) < FRESH
+            && self.freshness.holds(read_at, now)
         {
             return Ok(value);
         }
@@ -59,13 +55,17 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::convert::Infallible;
+    use std::time::Duration;
+
+    use rhiza_kernel::Env;
+
+    use super::*;
 
     #[tokio::test]
     async fn an_answer_is_remembered_for_a_second_and_not_longer() {
         let (env, clock) = Env::fixed(chrono::DateTime::from_timestamp(0, 0).unwrap(), 1);
-        let fresh = Fresh::new(env, 10);
+        let fresh = Fresh::new(Freshness::new(env), 10);
         let ask = |answer: i32| {
             let fresh = fresh.clone();
             async move { fresh.get("key", || async move { Ok::<_, Infallible>(answer) }).await.unwrap() }
@@ -82,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_read_is_not_remembered() {
         let (env, _) = Env::fixed(chrono::DateTime::from_timestamp(0, 0).unwrap(), 1);
-        let fresh: Fresh<&str, i32> = Fresh::new(env, 10);
+        let fresh: Fresh<&str, i32> = Fresh::new(Freshness::new(env), 10);
         assert_eq!(fresh.get("key", || async { Err("down") }).await, Err("down"));
         assert_eq!(fresh.get("key", || async { Ok::<_, &str>(1) }).await, Ok(1));
     }

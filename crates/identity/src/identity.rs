@@ -14,6 +14,7 @@ use crate::access::{self, Shown};
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
+use crate::freshness::Freshness;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::people::{PasswordCost, Passwords};
@@ -55,6 +56,7 @@ struct Parts {
     keys: Keys,
     setup: Setup,
     authenticator: Arc<IdentityAuthenticator>,
+    freshness: Freshness,
     notes: Arc<Notes>,
 }
 
@@ -74,9 +76,10 @@ impl Identity {
             .map_err(|_| IdentityError::field("passwords", "is no cost that Argon2 accepts"))?;
         let policies = Policies::load()?;
         let notes = Arc::new(Notes::default());
-        let known_keys = Fresh::new(env.clone(), REMEMBERED);
-        let known_sessions = Fresh::new(env.clone(), REMEMBERED);
-        let directory = ProjectDirectory::new(db.clone(), env.clone());
+        let freshness = Freshness::new(env.clone());
+        let known_keys = Fresh::new(freshness.clone(), REMEMBERED);
+        let known_sessions = Fresh::new(freshness.clone(), REMEMBERED);
+        let directory = ProjectDirectory::new(db.clone(), freshness.clone());
         let sessions = Sessions::new(
             db.clone(),
             env.clone(),
@@ -101,6 +104,7 @@ impl Identity {
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 authenticator: Arc::new(authenticator),
+                freshness,
                 notes,
                 passwords,
                 options,
@@ -146,6 +150,11 @@ impl Identity {
                 return;
             }
         }
+    }
+
+    /// Hears of changes that other processes make to who may do what, until `shutdown`. Belongs to the task tracker.
+    pub async fn listen(self, shutdown: CancellationToken) {
+        self.parts.freshness.clone().run(self.db().clone(), shutdown).await;
     }
 
     /// Writes down what has gathered since the last time.

@@ -7,6 +7,9 @@ mod access;
 mod authenticate;
 mod errors;
 mod fresh;
+mod freshness;
+#[cfg(test)]
+mod freshness_tests;
 mod http;
 mod identity;
 mod keys;
@@ -38,5 +41,6 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 2, name: "access", sql: include_str!("migrations/0002_access.sql") },
         Migration { version: 3, name: "people", sql: include_str!("migrations/0003_people.sql") },
         Migration { version: 4, name: "tokens", sql: include_str!("migrations/0004_tokens.sql") },
+        Migration { version: 5, name: "changes", sql: include_str!("migrations/0005_changes.sql") },
     ],
 };

@@ -48,6 +48,7 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     tasks.spawn("jobs", application.worker.run(tasks.clone()));
     tasks.spawn("ingest", application.ingest.run());
     tasks.spawn("limits", application.limiter.run(tasks.token()));
+    tasks.spawn("changes", application.identity.clone().listen(tasks.token()));
     tasks.spawn("identity", application.identity.run(tasks.token()));
     if let Some(listener) = metrics_listener(&installation.config).await? {
         let handle = telemetry::metrics().map_err(|e| Failure::failed(e.to_string()))?;

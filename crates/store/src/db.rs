@@ -23,7 +23,7 @@ pub enum Isolation {
 }
 
 #[derive(Debug, Clone)]
-enum Pools {
+pub(crate) enum Pools {
     // Two pools on one file: SQLite has one writer, and readers never wait for it.
     Sqlite { writer: DatabaseConnection, readers: DatabaseConnection },
     Postgres { pool: DatabaseConnection },
@@ -32,7 +32,7 @@ enum Pools {
 /// A database, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Db {
-    pools: Pools,
+    pub(crate) pools: Pools,
     isolation: Isolation,
 }
 

@@ -8,6 +8,7 @@ mod blobs;
 mod db;
 mod dialect;
 mod error;
+mod listen;
 mod migrate;
 mod options;
 mod postgres;
@@ -19,6 +20,7 @@ pub use blobs::{BlobEntry, BlobError, BlobOptions, BlobRead, Blobs, MultipartPar
 pub use db::{Db, Isolation};
 pub use dialect::Dialect;
 pub use error::StoreError;
+pub use listen::Listener;
 pub use migrate::{Migration, MigrationReport, MigrationSet};
 pub use options::{DbOptions, DbUrl};
 pub use schema::{ColumnInfo, TableInfo};

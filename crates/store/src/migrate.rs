@@ -163,8 +163,17 @@ async fn now_in(tx: &Tx) -> Result<DateTime<Utc>, StoreError> {
     DateTime::from_timestamp(seconds, 0).ok_or_else(|| StoreError::Decode("the database's clock".to_owned()))
 }
 
+/// Begins a line that is for PostgreSQL alone: what only several processes need.
+const POSTGRES_ONLY: &str = "{postgres} ";
+
 /// Replaces the type words with the engine's own.
 pub(crate) fn expand(sql: &str, dialect: Dialect) -> String {
+    let lines = sql.lines().filter_map(|line| match (line.strip_prefix(POSTGRES_ONLY), dialect) {
+        (Some(_), Dialect::Sqlite) => None,
+        (Some(rest), Dialect::Postgres) => Some(rest),
+        (None, _) => Some(line),
+    });
+    let sql: String = lines.flat_map(|line| [line, "\n"]).collect();
     let words: [(&str, &str); 8] = match dialect {
         Dialect::Sqlite => [
             ("{uuid}", "BLOB"),
@@ -188,7 +197,7 @@ pub(crate) fn expand(sql: &str, dialect: Dialect) -> String {
             ("{without_rowid}", ""),
         ],
     };
-    words.iter().fold(sql.to_owned(), |sql, (word, own)| sql.replace(word, own))
+    words.iter().fold(sql, |sql, (word, own)| sql.replace(word, own))
 }
 
 fn statements(sql: &str) -> Vec<String> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{Env, OrgId, OrgScope, ProjectId};
+use rhiza_kernel::{OrgId, OrgScope, ProjectId};
 use rhiza_store::{Db, StoreError};
 
 use super::{DEFAULT_SLUG, Project, store};
 use crate::fresh::Fresh;
+use crate::freshness::Freshness;
 
 /// A project that may be entered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +42,8 @@ impl std::fmt::Debug for ProjectDirectory {
 }
 
 impl ProjectDirectory {
-    pub(crate) fn new(db: Db, env: Env) -> Self {
-        Self { db, known: Fresh::new(env, 1024) }
+    pub(crate) fn new(db: Db, freshness: Freshness) -> Self {
+        Self { db, known: Fresh::new(freshness, 1024) }
     }
 
     /// The organisation's projects, oldest first.
