@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The real services that tests talk to, each private to one test run: PostgreSQL, an S3 server and Redis.
+# The real services that tests talk to, each private to one test run: PostgreSQL, an S3 server (which also
+# speaks AWS Secrets Manager), Redis and a mail server.
 # Source after lib.sh, call need_services once and start_services; stop_services belongs in an EXIT trap.
 
 SERVICES_DIR=
@@ -7,6 +8,7 @@ PG_BIN=
 PG_USER=
 S3_PID=
 REDIS_PID=
+SMTP_PID=
 
 find_postgres() {
     local bin newest=
@@ -47,6 +49,8 @@ need_services() {
     have redis-server || install_redis
     need_venv s3 "moto[server]>=5.2,<6"
     S3_VENV="$VENV"
+    need_venv smtp "aiosmtpd>=1.4.6,<2" "trustme>=1.2,<2"
+    SMTP_VENV="$VENV"
 }
 
 # PostgreSQL refuses to run as root: then it runs as the user that Debian's package made, else as nobody.
@@ -127,13 +131,32 @@ start_redis() {
     die "Redis did not start"
 }
 
+start_smtp() {
+    local folder="$SERVICES_DIR/smtp" waited
+    mkdir "$folder"
+    "$SMTP_VENV/bin/python" "$ROOT/scripts/smtp_server.py" "$folder" >"$SERVICES_DIR/smtp.log" 2>&1 </dev/null &
+    SMTP_PID=$!
+    for ((waited = 0; waited < 300; waited++)); do
+        if [ -e "$folder/ports.json" ]; then
+            # The ports and the letters that arrived are files in this folder.
+            export RHIZA_TEST_SMTP_DIR="$folder"
+            return 0
+        fi
+        kill -0 "$SMTP_PID" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$SERVICES_DIR/smtp.log" >&2
+    die "the mail server did not start"
+}
+
 start_services() {
     # Not in the cache: when root runs this, PostgreSQL's user cannot enter root's home.
     SERVICES_DIR="$(mktemp -d "${TMPDIR:-/tmp}/rhiza-services.XXXXXX")"
-    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)), an S3 server and Redis on private ports"
+    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)), an S3 server, Redis and a mail server on private ports"
     start_postgres
     start_s3
     start_redis
+    start_smtp
 }
 
 stop_services() {
@@ -145,6 +168,10 @@ stop_services() {
     if [ -n "$REDIS_PID" ]; then
         kill "$REDIS_PID" 2>/dev/null || true
         wait "$REDIS_PID" 2>/dev/null || true
+    fi
+    if [ -n "$SMTP_PID" ]; then
+        kill "$SMTP_PID" 2>/dev/null || true
+        wait "$SMTP_PID" 2>/dev/null || true
     fi
     if [ -e "$SERVICES_DIR/postgres/postmaster.pid" ]; then
         as_pg "$PG_BIN/pg_ctl" --pgdata="$SERVICES_DIR/postgres" --mode=immediate --wait stop >/dev/null 2>&1 || true

@@ -28,7 +28,7 @@ pub use organizations::{
     DEFAULT_SLUG, NewProject, Organization, PlacedProject, Project, ProjectChange, ProjectDirectory, ProjectRef,
     Projects, Slug, placed_projects,
 };
-pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User};
+pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User, member_addresses};
 pub use sessions::SessionLimits;
 
 use rhiza_store::{Migration, MigrationSet};

@@ -16,6 +16,8 @@ mod jobs_interleavings;
 mod limits;
 #[path = "platform/limits_redis.rs"]
 mod limits_redis;
+#[path = "platform/mail.rs"]
+mod mail;
 #[path = "platform/outbound.rs"]
 mod outbound;
 #[path = "platform/outbox.rs"]

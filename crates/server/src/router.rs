@@ -8,13 +8,15 @@ use rhiza_identity::{Identity, IdentityOptions, PasswordCost, SessionLimits};
 use rhiza_kernel::Env;
 use rhiza_platform::audit::{self, AuditState};
 use rhiza_platform::authz;
-use rhiza_platform::config::Config;
+use rhiza_platform::config::{Config, Environment};
 use rhiza_platform::events::Hub;
 use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
 use rhiza_platform::jobs::{self, JobsState, Worker, WorkerOptions};
 use rhiza_platform::limits::{self, Limiter, Plans, RedisOptions};
+use rhiza_platform::mail::{self, MailsState, Post, PostOptions, SendMail};
 use rhiza_platform::runtime::Tasks;
+use rhiza_platform::secrets::Sealer;
 use rhiza_tracking::artifacts::CollectGarbage;
 use rhiza_tracking::maintenance::{self, PurgeDeleted};
 use rhiza_tracking::{TrackingState, workspaces};
@@ -60,7 +62,7 @@ const MLFLOW_ROOTS: [&str; 8] = [
 
 impl Application {
     /// Puts the application together.
-    pub(crate) fn build(installation: &Installation, tasks: &Tasks) -> Result<Self, Failure> {
+    pub(crate) fn build(installation: &Installation, sealer: &Sealer, tasks: &Tasks) -> Result<Self, Failure> {
         let Installation { config, env, db, blobs } = installation;
         let hub = Hub::new();
         let limiter = limiter(config, env)?;
@@ -71,12 +73,21 @@ impl Application {
         let tracking = tracking.with_shutdown(tasks.token());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
+        let post = post(config, env, sealer)?;
+        let delivery = wiring::delivery(config).map_err(|e| Failure::usage(e.to_string()))?;
+        let mails = MailsState {
+            db: db.clone(),
+            sealer: sealer.clone(),
+            recipients: wiring::recipients(db),
+            development: config.env == Environment::Development,
+        };
         let jobs = JobsState { db: db.clone(), env: env.clone(), hub: hub.clone(), tasks: tasks.clone() };
         let (router, document) = rhiza_api::assemble(vec![
             health::router().with_state(health.clone()),
             OpenApiRouter::new().nest("/api/v1", rhiza_identity::router().with_state(identity.clone())),
             audit::router().with_state(AuditState { db: db.clone() }),
             jobs::router().with_state(jobs),
+            mail::router().with_state(mails),
             rhiza_tracking::router().with_state(tracking),
             workspaces::router().with_state(wiring::workspaces(&identity, blobs.can_presign())),
         ])
@@ -91,6 +102,9 @@ impl Application {
         let worker = Worker::new(db.clone(), env.clone(), hub, options)
             .register(Arc::new(idempotency::Purge(db.clone())))
             .schedule(idempotency::PURGE_SCHEDULE)
+            .register(Arc::new(SendMail::new(db.clone(), &post, delivery)))
+            .register(Arc::new(mail::Purge(db.clone())))
+            .schedule(mail::PURGE_SCHEDULE)
             .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
@@ -144,6 +158,12 @@ fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOpt
         },
         passwords: password_cost(config),
     })
+}
+
+/// The post office.
+fn post(config: &Config, env: &Env, sealer: &Sealer) -> Result<Post, Failure> {
+    let options = PostOptions { public_url: public_url(config)?, available: config.sends_mail() };
+    Ok(Post::new(env.clone(), sealer.clone(), options))
 }
 
 /// What a password hash costs here.

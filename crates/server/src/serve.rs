@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rhiza_platform::config::{Config, Environment};
 use rhiza_platform::runtime::Tasks;
+use rhiza_platform::secrets::{self, Sealer};
 use rhiza_platform::telemetry::{self, LogControl};
 use rhiza_store::DbUrl;
 use rhiza_web::{ServeConfig, Tls, TlsFiles};
@@ -42,9 +43,10 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     // Held until the process ends: the operating system lets go of it even after a kill.
     let lock = if is_sqlite { Some(lock(&config.data_dir)?) } else { None };
     let installation = Installation::open(config).await?;
+    let sealer = sealer(&installation).await?;
     let tasks = Tasks::new();
     watch_signals(&tasks, given.clone(), logs)?;
-    let application = Application::build(&installation, &tasks)?;
+    let application = Application::build(&installation, &sealer, &tasks)?;
     tasks.spawn("jobs", application.worker.run(tasks.clone()));
     tasks.spawn("ingest", application.ingest.run());
     tasks.spawn("limits", application.limiter.run(tasks.token()));
@@ -79,6 +81,14 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     drop(lock);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The keys of what is stored sealed. Wrong ones are found here, before anything is served with them.
+async fn sealer(installation: &Installation) -> Result<Sealer, Failure> {
+    let Installation { config, env, db, .. } = installation;
+    let sealer = Sealer::new(secrets::load(config, env).await?, env.clone());
+    secrets::check_keys(db, &sealer, env).await?;
+    Ok(sealer)
 }
 
 /// Two servers on one SQLite file would each believe to be the only writer of the data folder.

@@ -97,12 +97,13 @@ impl Db {
     /// # Errors
     /// When no connection is free in time or the database is down.
     pub async fn read(&self, scope: &OrgScope) -> Result<Tx, StoreError> {
-        match &self.pools {
-            Pools::Sqlite { readers, .. } => begin_sqlite(readers, SqliteTransactionMode::Deferred).await,
+        let tx = match &self.pools {
+            Pools::Sqlite { readers, .. } => begin_sqlite(readers, SqliteTransactionMode::Deferred).await?,
             Pools::Postgres { pool } => {
-                begin_postgres(pool, &postgres::tenant_read(self.isolation, scope.org.uuid())).await
+                begin_postgres(pool, &postgres::tenant_read(self.isolation, scope.org.uuid())).await?
             }
-        }
+        };
+        Ok(tx.of(scope.org))
     }
 
     /// A writing transaction on one organisation's rows.
@@ -110,12 +111,13 @@ impl Db {
     /// # Errors
     /// As [`Db::read`].
     pub async fn write(&self, scope: &OrgScope) -> Result<Tx, StoreError> {
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => begin_sqlite(writer, SqliteTransactionMode::Immediate).await,
+        let tx = match &self.pools {
+            Pools::Sqlite { writer, .. } => begin_sqlite(writer, SqliteTransactionMode::Immediate).await?,
             Pools::Postgres { pool } => {
-                begin_postgres(pool, &postgres::tenant_write(self.isolation, scope.org.uuid())).await
+                begin_postgres(pool, &postgres::tenant_write(self.isolation, scope.org.uuid())).await?
             }
-        }
+        };
+        Ok(tx.of(scope.org))
     }
 
     /// A reading transaction across organisations. Only for files named `system.rs`.

@@ -1,5 +1,6 @@
 //! A transaction: the only handle through which rows are read and written.
 
+use rhiza_kernel::OrgId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, FromQueryResult, QueryResult, Statement, Value};
 
 use crate::{Dialect, StoreError};
@@ -9,6 +10,7 @@ use crate::{Dialect, StoreError};
 pub struct Tx {
     inner: DatabaseTransaction,
     dialect: Dialect,
+    org: Option<OrgId>,
 }
 
 /// What a bulk insert does with a row whose key exists.
@@ -24,7 +26,18 @@ pub enum Conflict<'a> {
 
 impl Tx {
     pub(crate) const fn new(inner: DatabaseTransaction, dialect: Dialect) -> Self {
-        Self { inner, dialect }
+        Self { inner, dialect, org: None }
+    }
+
+    pub(crate) const fn of(mut self, org: OrgId) -> Self {
+        self.org = Some(org);
+        self
+    }
+
+    /// The organisation whose rows this transaction is about; none for a system transaction.
+    #[must_use]
+    pub const fn org(&self) -> Option<OrgId> {
+        self.org
     }
 
     /// The engine's SQL fragments.

@@ -13,3 +13,4 @@ pub(crate) use model::{check_password, display_name, fold};
 pub use passwords::{PasswordCost, Passwords, PasswordsBusy};
 pub use service::Me;
 pub(crate) use service::me;
+pub use system::member_addresses;

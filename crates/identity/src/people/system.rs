@@ -79,3 +79,25 @@ pub(crate) async fn replace_hash(db: &Db, user: UserId, old: &str, new: &str) ->
     .await?;
     tx.commit().await
 }
+
+#[derive(FromQueryResult)]
+struct AddressRow {
+    email: String,
+}
+
+/// The addresses of an organisation's members.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn member_addresses(db: &Db, org: OrgId) -> Result<Vec<String>, StoreError> {
+    let tx = db.system_read().await?;
+    let rows: Vec<AddressRow> = tx
+        .fetch_all(
+            "SELECT u.email FROM users u JOIN memberships m ON m.user_id = u.user_id
+             WHERE m.org_id = $1 ORDER BY m.created_at, u.user_id",
+            binds![org.uuid()],
+        )
+        .await?;
+    tx.rollback().await?;
+    Ok(rows.into_iter().map(|row| row.email).collect())
+}

@@ -6,6 +6,7 @@ use rhiza_kernel::{Coded, ErrorCode};
 use secrecy::ExposeSecret as _;
 
 use super::model::{Config, Environment};
+use super::{production, secrets};
 
 /// One fault of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +56,10 @@ pub fn check(config: &Config) -> Vec<Fault> {
     check_server(config, &mut faults);
     check_places(config, &mut faults);
     check_limits(config, &mut faults);
+    secrets::check_mail(config, &mut faults);
+    secrets::check_secrets(config, &mut faults);
     if config.env == Environment::Production {
-        check_production(config, &mut faults);
+        production::check(config, &mut faults);
     }
     faults
 }
@@ -142,100 +145,5 @@ fn check_limits(config: &Config, faults: &mut Vec<Fault>) {
     };
     for name in limits.plans.keys().filter(|name| !fit(name)) {
         faults.push(Fault::new("limits.plans", format!("{name:?} is no name of a plan: a-z, 0-9, - and _ only")));
-    }
-}
-
-/// What is fit for a laptop only.
-fn check_production(config: &Config, faults: &mut Vec<Fault>) {
-    if config.server.cors_origins.iter().any(|origin| origin == "*") {
-        faults.push(Fault::new("server.cors_origins", "must name origins in production, not *"));
-    }
-    let public = config.public_url();
-    if config.server.public_url.is_empty() {
-        faults.push(Fault::new("server.public_url", "must be set in production"));
-    } else if !public.starts_with("https://") {
-        faults.push(Fault::new("server.public_url", "must be https in production: sessions need secure cookies"));
-    } else if !config.has_tls() && config.server.trusted_proxies.is_empty() {
-        faults.push(Fault::new(
-            "server.trusted_proxies",
-            "must name the proxy that terminates TLS, or server.tls_certificate and server.tls_key must be set",
-        ));
-    }
-    if let Ok(url) = url::Url::parse(&config.database_url())
-        && let Some(password) = url.password()
-    {
-        weak(faults, "database.url", password);
-    }
-    if let Ok(url) = url::Url::parse(config.limits.redis_url.expose_secret())
-        && let Some(password) = url.password()
-    {
-        weak(faults, "limits.redis_url", password);
-    }
-    let secret = config.storage.s3_secret_access_key.expose_secret();
-    if !secret.is_empty() {
-        weak(faults, "storage.s3_secret_access_key", secret);
-    }
-}
-
-/// Secrets shorter than this can be guessed in reasonable time even through a slow interface.
-const SHORTEST_SECRET: usize = 12;
-
-fn weak(faults: &mut Vec<Fault>, setting: &str, secret: &str) {
-    let example = ["password", "changeme", "change-me", "secret", "example", "rhiza", "postgres", "minioadmin"];
-    let lower = secret.to_lowercase();
-    if secret.len() < SHORTEST_SECRET {
-        faults.push(Fault::new(setting, format!("holds a secret shorter than {SHORTEST_SECRET} characters")));
-    } else if example.iter().any(|word| lower.trim_end_matches(|c: char| c.is_ascii_digit()) == *word) {
-        faults.push(Fault::new(setting, "holds an example secret"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::super::load;
-
-    fn production(pairs: &[(&str, &str)]) -> Result<super::Config, super::Faults> {
-        let mut all: BTreeMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        all.insert("RHIZA_ENV".to_owned(), "production".to_owned());
-        load(None, &all, &[])
-    }
-
-    #[test]
-    fn production_refuses_laptop_settings_all_at_once() {
-        let faults = production(&[
-            ("RHIZA_SERVER__CORS_ORIGINS", "*"),
-            ("RHIZA_SERVER__PUBLIC_URL", "http://rhiza.example.org"),
-            ("RHIZA_DATABASE_URL", "postgres://rhiza:short@db/rhiza"),
-        ])
-        .unwrap_err();
-        let settings: Vec<&str> = faults.0.iter().map(|f| f.setting.as_str()).collect();
-        assert_eq!(settings, ["server.cors_origins", "server.public_url", "database.url"]);
-        assert!(!faults.to_string().contains("short@"), "{faults}");
-    }
-
-    #[test]
-    fn production_starts_behind_a_named_proxy() {
-        production(&[
-            ("RHIZA_SERVER__PUBLIC_URL", "https://rhiza.example.org"),
-            ("RHIZA_SERVER__TRUSTED_PROXIES", "10.0.0.0/8"),
-        ])
-        .unwrap();
-    }
-
-    #[test]
-    fn exceptions_for_outgoing_requests_must_say_something() {
-        let allow = "10.0.0.0/8, ollama.internal, 127.0.0.1:11434, http://x, 10.0.0.0/40".to_owned();
-        let faults = load(None, &BTreeMap::from([("RHIZA_OUTBOUND__ALLOW".to_owned(), allow)]), &[]).unwrap_err();
-        assert_eq!(faults.0.len(), 2, "{faults}");
-        assert!(faults.to_string().contains("http://x"), "{faults}");
-    }
-
-    #[test]
-    fn half_a_key_pair_is_a_fault() {
-        let all = BTreeMap::from([("RHIZA_SERVER__TLS_KEY".to_owned(), "k.pem".to_owned())]);
-        let faults = load(None, &all, &[]).unwrap_err();
-        assert_eq!(faults.0.len(), 1);
     }
 }

@@ -4,13 +4,15 @@
 mod check;
 mod layers;
 mod model;
+mod production;
 mod reference;
+mod secrets;
 
 pub use check::{Fault, Faults, check};
 pub use layers::load;
 pub use model::{
-    Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, OutboundConfig,
-    PlanConfig, ServerConfig, StorageConfig, TelemetryConfig, TrackingConfig,
+    Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, MailConfig,
+    OutboundConfig, PlanConfig, SecretsConfig, ServerConfig, StorageConfig, TelemetryConfig, TrackingConfig,
 };
 pub use reference::reference;
 

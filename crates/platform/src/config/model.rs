@@ -22,6 +22,8 @@ pub struct Config {
     pub outbound: OutboundConfig,
     pub limits: LimitsConfig,
     pub tracking: TrackingConfig,
+    pub mail: MailConfig,
+    pub secrets: SecretsConfig,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -136,6 +138,41 @@ pub struct TrackingConfig {
     pub blob_grace_hours: u32,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    pub enabled: bool,
+    pub smtp_url: String,
+    pub smtp_user: String,
+    pub smtp_password: SecretString,
+    pub smtp_ca_file: String,
+    pub smtp_timeout_seconds: u64,
+    pub from: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretsConfig {
+    pub master_key: SecretString,
+    pub master_key_file: String,
+    pub previous_keys: Vec<SecretString>,
+    pub vault_address: String,
+    pub vault_namespace: String,
+    pub vault_mount: String,
+    pub vault_path: String,
+    pub vault_field: String,
+    pub vault_token: SecretString,
+    pub vault_role_id: String,
+    pub vault_secret_id: SecretString,
+    pub vault_ca_file: String,
+    pub aws_secret_id: String,
+    pub aws_region: String,
+    pub aws_endpoint: String,
+    pub aws_access_key_id: String,
+    pub aws_secret_access_key: SecretString,
+    pub aws_session_token: SecretString,
+}
+
 impl Config {
     /// The database's address: the configured one, or SQLite in the data folder.
     #[must_use]
@@ -160,6 +197,12 @@ impl Config {
     #[must_use]
     pub fn has_tls(&self) -> bool {
         !self.server.tls_certificate.is_empty()
+    }
+
+    /// Whether letters lead anywhere: to a mail server, or in development to the log.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.mail.enabled && (!self.mail.smtp_url.is_empty() || self.env == Environment::Development)
     }
 
     /// The address people type, without a slash at the end.

@@ -2,6 +2,8 @@
 //!
 //! The document is gathered from the routes themselves, and routes need a state; a throw-away installation gives one.
 
+use rhiza_platform::secrets::Sealer;
+
 use crate::cli::Settings;
 use crate::commands::print;
 use crate::error::Failure;
@@ -26,7 +28,11 @@ pub(crate) async fn run() -> Result<(), Failure> {
 
 async fn document(given: &Settings) -> Result<String, Failure> {
     let installation = Installation::open(settings::load(given)?).await?;
-    let application = Application::build(&installation, &rhiza_platform::runtime::Tasks::new())?;
+    let application = Application::build(
+        &installation,
+        &Sealer::ephemeral(&installation.env),
+        &rhiza_platform::runtime::Tasks::new(),
+    )?;
     let text = rhiza_api::document_json(&application.document).map_err(|e| Failure::failed(e.to_string()))?;
     installation.close().await?;
     Ok(text)

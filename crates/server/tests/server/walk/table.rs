@@ -177,6 +177,7 @@ fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
             read(Nothing).query("actor", FIRST_EMAIL).volatile().viewer(403),
             read(Nothing).query("subject", &t.project).volatile().viewer(403),
         ],
+        "listMails" => vec![read(Nothing).viewer(403)],
         "exportAuditEntries" => vec![read(Nothing).query("format", "jsonl").volatile().viewer(403)],
         _ => return None,
     })
