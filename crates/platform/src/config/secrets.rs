@@ -96,7 +96,7 @@ fn check_vault(config: &Config, faults: &mut Vec<Fault>) {
     let token = !secrets.vault_token.expose_secret().is_empty();
     if role.0 != role.1 {
         faults.push(Fault::new("secrets.vault_role_id", "and secrets.vault_secret_id must both be set, or neither"));
-    } else if token == !role.0 {
+    } else if token != role.0 {
         faults.push(Fault::new("secrets.vault_token", "or secrets.vault_role_id must be set, and not both"));
     }
 }

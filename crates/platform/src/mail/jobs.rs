@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::model::{Content, State};
 use super::post::Post;
-use super::smtp::{self, Delivery, Refusal, Way};
+use super::smtp::{Delivery, Refusal, Way};
 use super::{store, system};
 use crate::jobs::{JobContext, JobError, JobHandler, Schedule};
 use crate::secrets::{Sealer, SecretsError};
@@ -71,13 +71,13 @@ impl SendMail {
                 );
                 Ok(State::Shown)
             }
-            Way::Smtp { transport, from, patience } => {
+            Way::Smtp(server) => {
                 let now = context.env().monotonic();
                 if let Some(reason) = self.resting(now) {
                     let detail = "another letter found out a moment ago".to_owned();
                     return Err(Refusal::Later { reason, detail, unreachable: false });
                 }
-                let sent = smtp::send(transport, from, *patience, id, content, waiting.created_at).await;
+                let sent = server.send(id, content, waiting.created_at).await;
                 match &sent {
                     Err(Refusal::Later { reason, unreachable: true, .. }) => {
                         self.rest(Some((context.env().monotonic() + REST, reason.clone())));

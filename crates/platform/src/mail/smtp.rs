@@ -94,7 +94,15 @@ pub(super) enum Way {
     /// To the log and the developer's mailbox.
     Show,
     /// To a mail server.
-    Smtp { transport: AsyncSmtpTransport<Tokio1Executor>, from: Mailbox, patience: Duration },
+    Smtp(Box<Outgoing>),
+}
+
+/// A mail server, and how it is spoken to.
+#[derive(Clone)]
+pub(super) struct Outgoing {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Delivery {
@@ -137,7 +145,7 @@ impl Delivery {
         }
         // A letter takes some ten answers; a server that uses up its time for each is as good as down.
         let patience = options.timeout.saturating_mul(3);
-        Ok(Self(Way::Smtp { transport: transport.build(), from, patience }))
+        Ok(Self(Way::Smtp(Box::new(Outgoing { transport: transport.build(), from, patience }))))
     }
 }
 
@@ -172,25 +180,22 @@ pub(super) enum Refusal {
     Final { reason: String, detail: String },
 }
 
-/// Sends a letter. The same letter is the same message each time, down to its Message-ID and date.
-pub(super) async fn send(
-    transport: &AsyncSmtpTransport<Tokio1Executor>,
-    from: &Mailbox,
-    patience: Duration,
-    id: MailId,
-    content: Content,
-    written: DateTime<Utc>,
-) -> Result<(), Refusal> {
-    let message = compose(from, id, content, written)
-        .map_err(|detail| Refusal::Final { reason: "the letter cannot be written as a message".to_owned(), detail })?;
-    match tokio::time::timeout(patience, transport.send(message)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(judge(&error)),
-        Err(_) => Err(Refusal::Later {
-            reason: "the mail server took too long".to_owned(),
-            detail: format!("no end after {} s", patience.as_secs()),
-            unreachable: true,
-        }),
+impl Outgoing {
+    /// Sends a letter. The same letter is the same message each time, down to its Message-ID and date.
+    pub(super) async fn send(&self, id: MailId, content: Content, written: DateTime<Utc>) -> Result<(), Refusal> {
+        let message = compose(&self.from, id, content, written).map_err(|detail| Refusal::Final {
+            reason: "the letter cannot be written as a message".to_owned(),
+            detail,
+        })?;
+        match tokio::time::timeout(self.patience, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(judge(&error)),
+            Err(_) => Err(Refusal::Later {
+                reason: "the mail server took too long".to_owned(),
+                detail: format!("no end after {} s", self.patience.as_secs()),
+                unreachable: true,
+            }),
+        }
     }
 }
 
