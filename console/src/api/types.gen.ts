@@ -416,6 +416,35 @@ export type LineageRun = {
 };
 
 /**
+ * A letter in the developer's mailbox.
+ */
+export type Mail = {
+    created_at: string;
+    /**
+     * Why it could not be sent.
+     */
+    error?: string | null;
+    id: string;
+    /**
+     * `queued`, `sent`, `shown` (there is no mail server) or `failed`.
+     */
+    state: string;
+    /**
+     * Not there once the letter was sent.
+     */
+    subject?: string | null;
+    /**
+     * Which letter it is: `verify_email`, `reset_password`, `invitation`, …
+     */
+    template: string;
+    /**
+     * Not there once the letter was sent.
+     */
+    text?: string | null;
+    to: string;
+};
+
+/**
  * The caller, and what they may do.
  */
 export type Me = {
@@ -2271,6 +2300,20 @@ export type PageKey = {
      * The items, in the list's stable order.
      */
     items: Array<Key>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageMail = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Mail>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -10222,6 +10265,77 @@ export type DeleteKeyResponses = {
 };
 
 export type DeleteKeyResponse = DeleteKeyResponses[keyof DeleteKeyResponses];
+
+export type ListMailsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/mails';
+};
+
+export type ListMailsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListMailsError = ListMailsErrors[keyof ListMailsErrors];
+
+export type ListMailsResponses = {
+    200: PageMail;
+};
+
+export type ListMailsResponse = ListMailsResponses[keyof ListMailsResponses];
 
 export type GetMeData = {
     body?: never;
