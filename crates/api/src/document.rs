@@ -87,6 +87,13 @@ pub fn routes(document: &OpenApi) -> Vec<Route> {
     found
 }
 
+/// Writes a parameter that takes the rest of the path, which the router spells `{*path}`, as the document's readers know
+/// it.
+pub(crate) fn plain_templates(document: &mut OpenApi) {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+}
+
 /// The document as committed and served: JSON, keys in a stable order, indented, one final newline.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use rhiza_web::{ApiError, Path};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::document::{frame, text};
+use crate::document::{frame, plain_templates, text};
 use crate::pages;
 
 /// Joins routers whose state is already given. The result also serves the document at `/api/openapi.json` and its
@@ -22,7 +22,8 @@ use crate::pages;
 /// When the document cannot be written as JSON.
 pub fn assemble(parts: Vec<OpenApiRouter>) -> Result<(Router, OpenApi), serde_json::Error> {
     let joined = parts.into_iter().fold(OpenApiRouter::with_openapi(frame()), OpenApiRouter::merge);
-    let (router, document) = joined.split_for_parts();
+    let (router, mut document) = joined.split_for_parts();
+    plain_templates(&mut document);
     let value = serde_json::to_value(&document)?;
     let json = Bytes::from(text(&value)?);
     let pages = Arc::new(pages::pages(&value));

@@ -114,7 +114,6 @@ impl Call {
             let encoded: Vec<String> =
                 value.split('/').map(|part| url::form_urlencoded::byte_serialize(part.as_bytes()).collect()).collect();
             let filled = path.replace(&format!("{{{name}}}"), &encoded.join("/"));
-            let filled = filled.replace(&format!("{{*{name}}}"), &encoded.join("/"));
             assert_ne!(filled, path, "{template} has no parameter {name}");
             path = filled;
         }
