@@ -1,6 +1,7 @@
 //! A walk over every route of the OpenAPI document: nobody gets in without a credential, nobody reaches another
 //! organisation's things, and who may only look changes nothing. A route that the table does not know fails the walk.
 
+mod roles;
 mod table;
 mod table_mlflow;
 pub(crate) mod world;
@@ -84,6 +85,8 @@ fn walk(world: &World) {
     tied.iter().for_each(|second| nothing_leaked_into(world, &operations, &first, second));
     viewers_change_nothing(world, &operations, &first);
     assert_same(&before, &snapshot(world, &first), "a viewer");
+    roles::walk(world, &operations, &first);
+    assert_same(&before, &snapshot(world, &first), "somebody whose role does not include it");
     other_projects_see_nothing(world, &operations, &first);
     names_are_free_in_every_organisation(world, &first);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rhiza_identity::KeyText;
-use rhiza_kernel::{Env, KeyId, OrgId, ProjectId, ProjectScope, UserId};
+use rhiza_kernel::{Env, KeyId, OrgId, ProjectId, ProjectScope, RoleId, UserId};
 use rhiza_platform::authz::SESSION_COOKIE;
 use rhiza_platform::jobs::{self, NewJob};
 use rhiza_store::{Db, Tx, Value as Bind, binds};
@@ -180,11 +180,13 @@ impl World {
 
     /// A session of the person behind `key`, as signing in would leave it: its id and its token.
     fn sign_in(&self, key: &str) -> (String, String) {
+        let me = self.server.call("GET", "/api/v1/me", key, &Payload::None);
+        self.session_of(me["user"]["id"].as_str().unwrap().parse().unwrap(), self.scope(key))
+    }
+
+    fn session_of(&self, user: UserId, scope: ProjectScope) -> (String, String) {
         let id: rhiza_kernel::SessionId = self.env.new_id();
         let (db, env) = (self.db.clone(), self.env.clone());
-        let me = self.server.call("GET", "/api/v1/me", key, &Payload::None);
-        let user: UserId = me["user"]["id"].as_str().unwrap().parse().unwrap();
-        let scope = self.scope(key);
         let token = unique(&"t".repeat(39));
         let hash = Sha256::digest(token.as_bytes()).to_vec();
         RUNTIME.block_on(async {
@@ -201,6 +203,20 @@ impl World {
             tx.commit().await.unwrap();
         });
         (id.to_string(), token)
+    }
+
+    /// Somebody new in the first organisation, with this role: a fixed one, or `nothing`, a role that includes nothing.
+    pub(crate) fn person(&self, role: &str) -> Person {
+        let (db, env, scope) = (self.db.clone(), self.env.clone(), self.first_scope);
+        let (user, key) = RUNTIME.block_on(async {
+            let tx = db.system_write().await.unwrap();
+            let role = if role == "nothing" { empty_role(&tx, &env, &scope).await } else { role.to_owned() };
+            let made = member_with_id(&tx, &env, &scope, &format!("{}@example.org", unique("person")), &role).await;
+            tx.commit().await.unwrap();
+            made
+        });
+        let cookie = format!("{SESSION_COOKIE}={}", self.session_of(user, scope).1);
+        Person { key, cookie }
     }
 
     /// A job that nobody works on.
@@ -239,6 +255,12 @@ impl World {
     fn scope(&self, key: &str) -> ProjectScope {
         if key == self.second { self.second_scope } else { self.first_scope }
     }
+}
+
+/// The credentials of somebody.
+pub(crate) struct Person {
+    pub(crate) key: String,
+    pub(crate) cookie: String,
 }
 
 /// A text that occurs nowhere else.
@@ -293,8 +315,25 @@ async fn organization(tx: &Tx, env: &Env, scope: &ProjectScope) {
     .unwrap();
 }
 
+/// A role of the organisation that includes nothing.
+async fn empty_role(tx: &Tx, env: &Env, scope: &ProjectScope) -> String {
+    let role: RoleId = env.new_id();
+    tx.execute(
+        "INSERT INTO roles (role_id, org_id, name, name_key, description, permissions, revision, created_at)
+         VALUES ($1, $2, $3, $3, '', $4, 1, $5)",
+        binds![role.uuid(), scope.org.uuid(), unique("nothing"), json!([]), env.now()],
+    )
+    .await
+    .unwrap();
+    role.to_string()
+}
+
 /// A person with a role, and the text of their key.
 async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> String {
+    member_with_id(tx, env, scope, email, role).await.1
+}
+
+async fn member_with_id(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> (UserId, String) {
     let (user, key, text): (UserId, KeyId, _) = (env.new_id(), env.new_id(), KeyText::generate(env));
     tx.execute(
         "INSERT INTO users (user_id, email, email_key, name, created_at) VALUES ($1, $2, $2, $2, $3)",
@@ -326,5 +365,5 @@ async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &st
     )
     .await
     .unwrap();
-    text.expose().to_owned()
+    (user, text.expose().to_owned())
 }
