@@ -42,7 +42,7 @@ export const mlflowProxyDeleteArtifact = <ThrowOnError extends boolean = true>(o
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}',
     ...options
 });
 
@@ -56,7 +56,7 @@ export const mlflowProxyDownloadArtifact = <ThrowOnError extends boolean = true>
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}',
     ...options
 });
 
@@ -71,7 +71,7 @@ export const mlflowProxyUploadArtifact = <ThrowOnError extends boolean = true>(o
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/octet-stream',
@@ -89,7 +89,7 @@ export const mlflowProxyAbortMultipartUpload = <ThrowOnError extends boolean = t
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -107,7 +107,7 @@ export const mlflowProxyCompleteMultipartUpload = <ThrowOnError extends boolean 
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -125,7 +125,7 @@ export const mlflowProxyCreateMultipartUpload = <ThrowOnError extends boolean = 
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -143,7 +143,7 @@ export const mlflowProxyPresignedDownload = <ThrowOnError extends boolean = true
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{*artifact_path}',
+    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{artifact_path}',
     ...options
 });
 
@@ -1426,7 +1426,7 @@ export const mlflowProxyDeleteArtifactClient = <ThrowOnError extends boolean = t
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}',
     ...options
 });
 
@@ -1440,7 +1440,7 @@ export const mlflowProxyDownloadArtifactClient = <ThrowOnError extends boolean =
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}',
     ...options
 });
 
@@ -1455,7 +1455,7 @@ export const mlflowProxyUploadArtifactClient = <ThrowOnError extends boolean = t
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/octet-stream',
@@ -1473,7 +1473,7 @@ export const mlflowProxyAbortMultipartUploadClient = <ThrowOnError extends boole
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -1491,7 +1491,7 @@ export const mlflowProxyCompleteMultipartUploadClient = <ThrowOnError extends bo
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -1509,7 +1509,7 @@ export const mlflowProxyCreateMultipartUploadClient = <ThrowOnError extends bool
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/mpu/create/{artifact_path}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -1527,7 +1527,7 @@ export const mlflowProxyPresignedDownloadClient = <ThrowOnError extends boolean 
         },
         { scheme: 'basic', type: 'http' }
     ],
-    url: '/api/2.0/mlflow-artifacts/presigned/{*artifact_path}',
+    url: '/api/2.0/mlflow-artifacts/presigned/{artifact_path}',
     ...options
 });
 

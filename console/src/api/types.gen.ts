@@ -2930,7 +2930,7 @@ export type MlflowProxyDeleteArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDeleteArtifactErrors = {
@@ -2974,7 +2974,7 @@ export type MlflowProxyDownloadArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDownloadArtifactErrors = {
@@ -3018,7 +3018,7 @@ export type MlflowProxyUploadArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyUploadArtifactErrors = {
@@ -3062,7 +3062,7 @@ export type MlflowProxyAbortMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}';
 };
 
 export type MlflowProxyAbortMultipartUploadErrors = {
@@ -3106,7 +3106,7 @@ export type MlflowProxyCompleteMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}';
 };
 
 export type MlflowProxyCompleteMultipartUploadErrors = {
@@ -3150,7 +3150,7 @@ export type MlflowProxyCreateMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{artifact_path}';
 };
 
 export type MlflowProxyCreateMultipartUploadErrors = {
@@ -3194,7 +3194,7 @@ export type MlflowProxyPresignedDownloadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{artifact_path}';
 };
 
 export type MlflowProxyPresignedDownloadErrors = {
@@ -6266,7 +6266,7 @@ export type MlflowProxyDeleteArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDeleteArtifactClientErrors = {
@@ -6310,7 +6310,7 @@ export type MlflowProxyDownloadArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDownloadArtifactClientErrors = {
@@ -6354,7 +6354,7 @@ export type MlflowProxyUploadArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyUploadArtifactClientErrors = {
@@ -6398,7 +6398,7 @@ export type MlflowProxyAbortMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}';
 };
 
 export type MlflowProxyAbortMultipartUploadClientErrors = {
@@ -6442,7 +6442,7 @@ export type MlflowProxyCompleteMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}';
 };
 
 export type MlflowProxyCompleteMultipartUploadClientErrors = {
@@ -6486,7 +6486,7 @@ export type MlflowProxyCreateMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/create/{artifact_path}';
 };
 
 export type MlflowProxyCreateMultipartUploadClientErrors = {
@@ -6530,7 +6530,7 @@ export type MlflowProxyPresignedDownloadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/presigned/{artifact_path}';
 };
 
 export type MlflowProxyPresignedDownloadClientErrors = {
