@@ -198,7 +198,8 @@ impl Filter {
             all.and("at < #", until);
         }
         if let Some(text) = &self.text {
-            let pattern = format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let pattern =
+                format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
             let columns = ["action", "subject", "actor_label", "request_id", "before_text", "after_text"];
             let any = columns.map(|column| format!("LOWER({column}) LIKE # ESCAPE '\\'")).join(" OR ");
             all.and(&format!("({any})"), pattern);
