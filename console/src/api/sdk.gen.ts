@@ -2787,7 +2787,8 @@ export const listAuditEntries = <ThrowOnError extends boolean = true>(options?: 
 });
 
 /**
- * Exports the organisation's whole audit chain, oldest first.
+ * Exports the organisation's audit chain, oldest first: all of it, or what the filters let through. Lines of JSON carry
+ * the text that was hashed, so that whoever holds them can check the chain without us.
  */
 export const exportAuditEntries = <ThrowOnError extends boolean = true>(options?: Options<ExportAuditEntriesData, ThrowOnError>) => (options?.client ?? client).get<ExportAuditEntriesResponses, ExportAuditEntriesErrors, ThrowOnError>({
     security: [

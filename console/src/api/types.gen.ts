@@ -9514,6 +9514,23 @@ export type ListAuditEntriesData = {
          */
         actor?: string;
         /**
+         * Only from this address of a client.
+         */
+        address?: string;
+        /**
+         * Only at this time or later.
+         */
+        since?: string;
+        /**
+         * Only before this time.
+         */
+        until?: string;
+        /**
+         * Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
+         * nothing.
+         */
+        text?: string;
+        /**
          * How many items to return.
          */
         limit?: number;
@@ -9588,6 +9605,35 @@ export type ExportAuditEntriesData = {
          * In which form to export.
          */
         format?: 'jsonl' | 'csv';
+        /**
+         * Only this action, or all actions under it: `registry` finds `registry.alias.set`.
+         */
+        action?: string;
+        /**
+         * Only this subject.
+         */
+        subject?: string;
+        /**
+         * Only this actor, by id or by e-mail address.
+         */
+        actor?: string;
+        /**
+         * Only from this address of a client.
+         */
+        address?: string;
+        /**
+         * Only at this time or later.
+         */
+        since?: string;
+        /**
+         * Only before this time.
+         */
+        until?: string;
+        /**
+         * Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
+         * nothing.
+         */
+        text?: string;
     };
     url: '/api/v1/audit/export';
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost, SessionLimits};
 use rhiza_kernel::Env;
-use rhiza_platform::audit::{self, AuditState};
+use rhiza_platform::audit::{self, AuditState, Denials};
 use rhiza_platform::authz;
 use rhiza_platform::config::{Config, Environment};
 use rhiza_platform::events::Hub;
@@ -46,6 +46,8 @@ pub(crate) struct Application {
     pub(crate) identity: Identity,
     /// Keeps limits in touch with Redis once it is run.
     pub(crate) limiter: Limiter,
+    /// Writes down what was denied once it is run, and at the end.
+    pub(crate) denials: Denials,
 }
 
 /// Paths under which faults are told the way MLflow tells them.
@@ -95,6 +97,8 @@ impl Application {
         let router = router.fallback(http_console::fallback);
         let router = idempotency::layer(router, db.clone(), env.clone(), tasks.clone());
         let router = limits::principal_layer(router, limiter.clone(), Arc::clone(&plans));
+        let denials = Denials::default();
+        let router = audit::watch(router, denials.clone(), env.clone());
         let router = authz::protect(router, identity.authenticator(), OriginPolicy::new(origins));
         let router = limits::address_layer(router, limiter.clone(), plans);
         let router = rhiza_web::stack(router, &web_config(config)?, env.clone());
@@ -109,7 +113,7 @@ impl Application {
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
             .schedule(maintenance::COLLECT_SCHEDULE);
-        Ok(Self { router, document, worker, ingest, health, identity, limiter })
+        Ok(Self { router, document, worker, ingest, health, identity, limiter, denials })
     }
 }
 

@@ -51,7 +51,9 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     tasks.spawn("ingest", application.ingest.run());
     tasks.spawn("limits", application.limiter.run(tasks.token()));
     tasks.spawn("changes", application.identity.clone().listen(tasks.token()));
-    tasks.spawn("identity", application.identity.run(tasks.token()));
+    tasks.spawn("identity", application.identity.clone().run(tasks.token()));
+    let (denials, db, env) = (application.denials.clone(), installation.db.clone(), installation.env.clone());
+    tasks.spawn("denials", denials.run(db, env, tasks.token()));
     if let Some(listener) = metrics_listener(&installation.config).await? {
         let handle = telemetry::metrics().map_err(|e| Failure::failed(e.to_string()))?;
         let router = telemetry::metrics_router(handle);
@@ -76,6 +78,11 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     }
     if !tasks.shutdown(LAST_MOMENTS).await {
         tracing::warn!("some background tasks did not finish in time; their jobs will be taken up again");
+    }
+    // Requests were answered, and refused, until a moment ago.
+    application.denials.finish(&installation.db, &installation.env).await;
+    if let Err(error) = application.identity.flush().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "uses and refused sign-ins were not recorded");
     }
     installation.close().await?;
     drop(lock);

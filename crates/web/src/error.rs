@@ -129,6 +129,12 @@ impl ApiError {
         self.0.permission
     }
 
+    /// The error that `response` tells of, until the stack has rendered it: for middleware inside the stack.
+    #[must_use]
+    pub fn of(response: &Response) -> Option<&Self> {
+        response.extensions().get::<Failure>().map(|failure| &*failure.error)
+    }
+
     /// The code out of the closed set.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

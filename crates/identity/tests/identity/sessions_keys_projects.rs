@@ -75,7 +75,7 @@ rhiza_testkit::db_tests! {
         site.identity.flush().await.unwrap();
         let scope = OrgScope::new(owner.organization_id);
         let tx = site.db.read(&scope).await;
-        let filter = audit::Filter { action: None, subject: None, actor: None };
+        let filter = audit::Filter::default();
         let actions: Vec<String> =
             audit::list(&tx, &scope, &filter, None, 50).await.unwrap().into_iter().map(|e| e.action).collect();
         let count = |action: &str| actions.iter().filter(|a| *a == action).count();

@@ -1,6 +1,7 @@
 //! Reading and exporting the audit chain.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +12,7 @@ use futures::stream::{self, Stream};
 use http::{HeaderValue, header};
 use rhiza_kernel::OrgScope;
 use rhiza_store::{Db, StoreError};
-use rhiza_web::{ApiResult, Json, Page, PageQuery, ProblemResponses, Query};
+use rhiza_web::{ApiResult, Faults, Json, Page, PageQuery, ProblemResponses, Query};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -63,6 +64,14 @@ struct AuditEntry {
     previous_hash: String,
 }
 
+/// One line of an export: the entry, and the very text that its hash covers.
+#[derive(Debug, Serialize)]
+struct ExportedEntry {
+    #[serde(flatten)]
+    entry: AuditEntry,
+    hashed: String,
+}
+
 /// Who acted.
 #[derive(Debug, Serialize, ToSchema)]
 struct AuditActor {
@@ -105,6 +114,42 @@ struct AuditQuery {
     subject: Option<String>,
     /// Only this actor, by id or by e-mail address.
     actor: Option<String>,
+    /// Only from this address of a client.
+    address: Option<String>,
+    /// Only at this time or later.
+    since: Option<DateTime<Utc>>,
+    /// Only before this time.
+    until: Option<DateTime<Utc>>,
+    /// Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
+    /// nothing.
+    text: Option<String>,
+}
+
+/// Longest text that is looked for; nothing recorded is worth more.
+const LONGEST_TEXT: usize = 200;
+
+impl AuditQuery {
+    fn filter(self) -> ApiResult<Filter> {
+        let mut faults = Faults::default();
+        let short = self.text.as_ref().is_none_or(|text| text.chars().count() <= LONGEST_TEXT);
+        faults.check(short, "text", "must be at most 200 characters long");
+        let ordered = self.since.zip(self.until).is_none_or(|(since, until)| since < until);
+        faults.check(ordered, "until", "must be later than since");
+        // As it was recorded, however it is written.
+        let address: Option<Result<IpAddr, _>> = self.address.map(|text| text.parse());
+        faults.check(!matches!(address, Some(Err(_))), "address", "must be an IP address");
+        for (name, value) in
+            [("action", &self.action), ("subject", &self.subject), ("actor", &self.actor), ("text", &self.text)]
+        {
+            // PostgreSQL's texts cannot hold it, so there is nothing to be found.
+            faults.check(value.as_ref().is_none_or(|v| !v.contains('\0')), name, "must not contain NUL");
+        }
+        faults.finish()?;
+        let address = address.and_then(Result::ok).map(|address| address.to_string());
+        let Self { action, subject, actor, since, until, text, .. } = self;
+        let text = text.filter(|text| !text.is_empty());
+        Ok(Filter { action, subject, actor, address, since, until, text })
+    }
 }
 
 /// Lists the organisation's audit entries, newest first.
@@ -123,7 +168,7 @@ async fn list_audit_entries(
     page: PageQuery,
 ) -> ApiResult<Json<Page<AuditEntry>>> {
     let before: Option<i64> = page.cursor()?;
-    let filter = Filter { action: query.action, subject: query.subject, actor: query.actor };
+    let filter = query.filter()?;
     let tx = state.db.read(&access.scope).await?;
     let rows = store::list(&tx, &access.scope, &filter, before, page.fetch()).await?;
     tx.rollback().await?;
@@ -151,13 +196,14 @@ struct ExportQuery {
     format: ExportFormat,
 }
 
-/// Exports the organisation's whole audit chain, oldest first.
+/// Exports the organisation's audit chain, oldest first: all of it, or what the filters let through. Lines of JSON carry
+/// the text that was hashed, so that whoever holds them can check the chain without us.
 #[utoipa::path(
     get,
     path = "/api/v1/audit/export",
     operation_id = "exportAuditEntries",
     tag = "audit",
-    params(ExportQuery),
+    params(ExportQuery, AuditQuery),
     responses(
         (status = 200, description = "The chain", content((String = "application/jsonl"), (String = "text/csv"))),
         ProblemResponses
@@ -167,12 +213,14 @@ async fn export_audit_entries(
     State(state): State<AuditState>,
     access: AllowedOrg<need::AuditRead>,
     Query(query): Query<ExportQuery>,
+    Query(which): Query<AuditQuery>,
 ) -> ApiResult<Response> {
+    let filter = which.filter()?;
     let (kind, name) = match query.format {
         ExportFormat::Jsonl => ("application/jsonl; charset=utf-8", "attachment; filename=\"audit.jsonl\""),
         ExportFormat::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""),
     };
-    let rows = chunks(state.db, access.scope, query.format);
+    let rows = chunks(state.db, access.scope, filter, query.format);
     let mut response = Response::new(Body::from_stream(rows));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
@@ -181,11 +229,16 @@ async fn export_audit_entries(
 
 /// The chain in pieces, each read in a transaction of its own: entries never change, so no snapshot has to be held
 /// open while a slow client reads.
-fn chunks(db: Db, scope: OrgScope, format: ExportFormat) -> impl Stream<Item = Result<Bytes, StoreError>> {
-    stream::try_unfold((db, Some(0_i64), true), move |(db, after, first)| async move {
+fn chunks(
+    db: Db,
+    scope: OrgScope,
+    filter: Filter,
+    format: ExportFormat,
+) -> impl Stream<Item = Result<Bytes, StoreError>> {
+    stream::try_unfold((db, filter, Some(0_i64), true), move |(db, filter, after, first)| async move {
         let Some(after) = after else { return Ok(None) };
         let tx = db.read(&scope).await?;
-        let rows = store::ascending(&tx, &scope, after).await?;
+        let rows = store::filtered(&tx, &scope, &filter, after).await?;
         tx.rollback().await?;
         let next = rows.last().map(|row| row.seq);
         let mut text = String::new();
@@ -196,13 +249,15 @@ fn chunks(db: Db, scope: OrgScope, format: ExportFormat) -> impl Stream<Item = R
             match format {
                 ExportFormat::Jsonl => {
                     // Strings and numbers only: serialisation cannot fail.
-                    text.push_str(&serde_json::to_string(&AuditEntry::from(row)).unwrap_or_default());
+                    let hashed = row.hashed();
+                    let line = ExportedEntry { entry: row.into(), hashed };
+                    text.push_str(&serde_json::to_string(&line).unwrap_or_default());
                     text.push('\n');
                 }
                 ExportFormat::Csv => csv_line(&mut text, &row),
             }
         }
-        Ok(Some((Bytes::from(text), (db, next, false))))
+        Ok(Some((Bytes::from(text), (db, filter, next, false))))
     })
 }
 
@@ -227,8 +282,10 @@ fn csv_line(text: &mut String, row: &Recorded) {
         &hash,
     ];
     for cell in cells {
-        // A leading apostrophe keeps spreadsheets from running a cell that begins like a formula.
-        let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        // A leading apostrophe keeps spreadsheets from running a cell that begins like a formula, in the wide letters
+        // of East Asian keyboards too.
+        let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+        let guard = if cell.starts_with(formula) { "'" } else { "" };
         let _ = write!(text, ",\"{guard}{}\"", cell.replace('"', "\"\""));
     }
     text.push_str("\r\n");

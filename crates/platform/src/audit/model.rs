@@ -127,9 +127,9 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// The hash this entry must have. It covers every field and the hash before, written as one JSON array: a form in
-    /// which no field can run into its neighbour.
-    pub(super) fn digest(&self) -> [u8; 32] {
+    /// What the hash covers: every field and the hash before, as one JSON array: a form in which no field can run into
+    /// its neighbour.
+    pub(super) fn hashed(&self) -> String {
         let fields = serde_json::json!([
             hex::encode(&self.prev_hash),
             self.org,
@@ -146,8 +146,13 @@ impl Recorded {
             self.address,
             self.request_id,
         ]);
+        fields.to_string()
+    }
+
+    /// The hash this entry must have.
+    pub(super) fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("rhiza audit entry v1");
-        hasher.update(fields.to_string().as_bytes());
+        hasher.update(self.hashed().as_bytes());
         *hasher.finalize().as_bytes()
     }
 }

@@ -142,6 +142,70 @@ pub struct Filter {
     pub subject: Option<String>,
     /// Only this actor, by id or label.
     pub actor: Option<String>,
+    /// Only from this address.
+    pub address: Option<String>,
+    /// Only at this time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// Only where this text occurs in action, subject, actor, request id, or the thing before or after.
+    pub text: Option<String>,
+}
+
+/// A condition that grows, with its values.
+struct Where {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Where {
+    /// Adds `sql`, in which `#` stands for `value`.
+    fn and(&mut self, sql: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        let place = format!("${}", self.values.len());
+        self.sql.push_str(" AND ");
+        self.sql.push_str(&sql.replace('#', &place));
+    }
+
+    /// Takes `value`, to be named in `sql` by the place that is returned.
+    fn value(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+}
+
+impl Filter {
+    fn condition(&self, scope: &OrgScope) -> Where {
+        let mut all = Where { sql: "org_id = $1".to_owned(), values: binds![scope.org.uuid()] };
+        if let Some(action) = &self.action {
+            // A prefix by comparison, so that no wildcard in the caller's text counts: '/' is the character after '.'.
+            let (from, to) = (all.value(format!("{action}.")), all.value(format!("{action}/")));
+            all.and(&format!("(action = # OR (action >= {from} AND action < {to}))"), action.clone());
+        }
+        if let Some(subject) = &self.subject {
+            all.and("subject = #", subject.clone());
+        }
+        if let Some(actor) = &self.actor {
+            all.and("(actor_id = # OR actor_label = #)", actor.clone());
+        }
+        if let Some(address) = &self.address {
+            all.and("address = #", address.clone());
+        }
+        if let Some(since) = self.since {
+            all.and("at >= #", since);
+        }
+        if let Some(until) = self.until {
+            all.and("at < #", until);
+        }
+        if let Some(text) = &self.text {
+            let pattern =
+                format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let columns = ["action", "subject", "actor_label", "request_id", "before_text", "after_text"];
+            let any = columns.map(|column| format!("LOWER({column}) LIKE # ESCAPE '\\'")).join(" OR ");
+            all.and(&format!("({any})"), pattern);
+        }
+        all
+    }
 }
 
 /// Entries before place `before` (the newest when `None`), newest first.
@@ -155,36 +219,13 @@ pub async fn list(
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let mut values: Vec<Value> = binds![scope.org.uuid()];
-    let mut clauses = String::from("org_id = $1");
-    let mut clause = |sql: &str, value: Value, values: &mut Vec<Value>| {
-        values.push(value);
-        clauses.push_str(" AND ");
-        clauses.push_str(&sql.replace('#', &format!("${}", values.len())));
-    };
+    let mut all = filter.condition(scope);
     if let Some(before) = before {
-        clause("seq < #", before.into(), &mut values);
+        all.and("seq < #", before);
     }
-    if let Some(action) = &filter.action {
-        // A prefix by comparison, so that no wildcard in the caller's text counts: '/' is the character after '.'.
-        values.push(format!("{action}.").into());
-        let from = values.len();
-        clause(
-            &format!("(action = # OR (action >= ${from} AND action < ${from_end}))", from_end = from + 2),
-            action.clone().into(),
-            &mut values,
-        );
-        values.push(format!("{action}/").into());
-    }
-    if let Some(subject) = &filter.subject {
-        clause("subject = #", subject.clone().into(), &mut values);
-    }
-    if let Some(actor) = &filter.actor {
-        clause("(actor_id = # OR actor_label = #)", actor.clone().into(), &mut values);
-    }
-    values.push(limit.into());
-    let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE {clauses} ORDER BY seq DESC LIMIT ${}", values.len());
-    let rows: Vec<Row> = tx.fetch_all(&sql, values).await?;
+    let limit = all.value(limit);
+    let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE {} ORDER BY seq DESC LIMIT {limit}", all.sql);
+    let rows: Vec<Row> = tx.fetch_all(&sql, all.values).await?;
     Ok(rows.into_iter().map(Recorded::from).collect())
 }
 
@@ -213,7 +254,20 @@ pub async fn verify(tx: &Tx, scope: &OrgScope) -> Result<ChainReport, StoreError
 
 /// The next chunk of the chain after place `after`, oldest first.
 pub(super) async fn ascending(tx: &Tx, scope: &OrgScope, after: i64) -> Result<Vec<Recorded>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3");
-    let rows: Vec<Row> = tx.fetch_all(&sql, binds![scope.org.uuid(), after, CHUNK]).await?;
+    filtered(tx, scope, &Filter::default(), after).await
+}
+
+/// As [`ascending`], of what `filter` lets through.
+pub(super) async fn filtered(
+    tx: &Tx,
+    scope: &OrgScope,
+    filter: &Filter,
+    after: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let mut all = filter.condition(scope);
+    all.and("seq > #", after);
+    let limit = all.value(CHUNK);
+    let sql = format!("SELECT {COLUMNS} FROM audit_entries WHERE {} ORDER BY seq LIMIT {limit}", all.sql);
+    let rows: Vec<Row> = tx.fetch_all(&sql, all.values).await?;
     Ok(rows.into_iter().map(Recorded::from).collect())
 }

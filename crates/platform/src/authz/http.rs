@@ -145,6 +145,11 @@ impl<P: Need, S: Send + Sync> FromRequestParts<S> for AllowedOrg<P> {
     }
 }
 
+/// Who sent a request whose middleware ran already, and as whom to record it.
+pub(crate) fn caller_of(extensions: &http::Extensions) -> Option<(Arc<Principal>, Caller)> {
+    extensions.get::<Authenticated>().map(|a| (Arc::clone(&a.principal), a.caller.clone()))
+}
+
 /// The principal of a request whose middleware ran already, for other middleware.
 pub(crate) fn principal_of(extensions: &http::Extensions) -> Option<Arc<Principal>> {
     extensions.get::<Authenticated>().map(|a| a.principal.clone())

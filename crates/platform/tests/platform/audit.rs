@@ -75,8 +75,33 @@ rhiza_testkit::db_tests! {
         assert_eq!(count(Filter { action: Some("registry.al".into()), ..Filter::default() }).await, 0);
         assert_eq!(count(Filter { subject: Some("m1".into()), ..Filter::default() }).await, 2);
         assert_eq!(count(Filter { actor: Some("ada@example.org".into()), ..Filter::default() }).await, 3);
-        let all = Filter { action: Some("registry".into()), subject: Some("m1".into()), actor: Some("ada@example.org".into()) };
+        let all = Filter { action: Some("registry".into()), subject: Some("m1".into()), actor: Some("ada@example.org".into()), ..Filter::default() };
         assert_eq!(count(all).await, 1);
+    }
+
+    async fn entries_are_found_by_address_time_and_text(db: TestDb) {
+        let scope = db.tenant().org_scope();
+        append(&db, &scope, "registry.alias.set", "m%1").await;
+        let later = db.env.now();
+        db.clock.advance(std::time::Duration::from_secs(60));
+        append(&db, &scope, "registry.alias.set", "Ordinary_Name\\x").await;
+        let tx = db.write(&scope).await;
+        audit::record(&tx, &scope, Entry::new(&Caller::system(), "a.b", "none"), &db.env).await.unwrap();
+        tx.commit().await.unwrap();
+        let tx = db.read(&scope).await;
+        let count = async |filter: Filter| audit::list(&tx, &scope, &filter, None, 10).await.unwrap().len();
+        assert_eq!(count(Filter { address: Some("192.0.2.7".into()), ..Filter::default() }).await, 2);
+        assert_eq!(count(Filter { address: Some("192.0.2".into()), ..Filter::default() }).await, 0);
+        let middle = later + std::time::Duration::from_secs(30);
+        assert_eq!(count(Filter { since: Some(middle), ..Filter::default() }).await, 2);
+        assert_eq!(count(Filter { until: Some(middle), ..Filter::default() }).await, 1);
+        assert_eq!(count(Filter { since: Some(later), until: Some(middle), ..Filter::default() }).await, 1);
+        for (text, found) in [
+            ("ordinary", 1), ("ALIAS", 2), ("%", 1), ("y_n", 1), ("_1", 2), ("y_\\", 0), ("name\\x", 1), ("ada@", 2), ("req_1", 2), ("\"n\":1.0", 2), ("'", 0),
+            ("nowhere", 0), ("system", 1),
+        ] {
+            assert_eq!(count(Filter { text: Some(text.into()), ..Filter::default() }).await, found, "{text}");
+        }
     }
 
     async fn an_altered_row_is_found(db: TestDb) {

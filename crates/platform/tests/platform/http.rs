@@ -1,5 +1,6 @@
 //! The platform's own routes behind its own guard: who gets in, who does not, and what repeating a request does.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +13,7 @@ use axum::routing::{get, post};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use rhiza_kernel::{KeyId, Permission, Permissions, ProjectScope, Role, TypedId as _};
-use rhiza_platform::audit::{self, AuditState, Entry};
+use rhiza_platform::audit::{self, AuditState, Denials, Entry};
 use rhiza_platform::authz::{
     self, Actor, Allowed, AllowedOrg, AuthError, Authenticator, Caller, Credentials, Grants, Policies, Presented,
     Principal, ProjectChoice, Standing, need,
@@ -21,6 +22,7 @@ use rhiza_platform::events::Hub;
 use rhiza_platform::idempotency;
 use rhiza_platform::jobs::{self, JobsState, NewJob};
 use rhiza_platform::runtime::Tasks;
+use rhiza_store::binds;
 use rhiza_testkit::TestDb;
 use rhiza_web::{OriginPolicy, WebConfig};
 use secrecy::ExposeSecret as _;
@@ -77,7 +79,31 @@ async fn count(counter: Arc<AtomicU32>, body: String) -> (StatusCode, String) {
     }
 }
 
+/// The rows of a CSV text by RFC 4180.
+fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\r' if !quoted => {}
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            other => cell.push(other),
+        }
+    }
+    rows
+}
+
 fn app(db: &TestDb, scope: ProjectScope) -> Router {
+    watched(db, scope, Denials::default())
+}
+
+fn watched(db: &TestDb, scope: ProjectScope, denials: Denials) -> Router {
     let counter = Arc::new(AtomicU32::new(0));
     let tasks = Tasks::new();
     let state = JobsState { db: db.db.clone(), env: db.env.clone(), hub: Hub::new(), tasks: tasks.clone() };
@@ -94,6 +120,7 @@ fn app(db: &TestDb, scope: ProjectScope) -> Router {
         .route("/api/v1/secret", post(secret))
         .fallback(|| async { "console" });
     let router = idempotency::layer(router, db.db.clone(), db.env.clone(), tasks);
+    let router = audit::watch(router, denials, db.env.clone());
     let origins = OriginPolicy::new(vec!["https://rhiza.example.org".parse().unwrap()]);
     let router = authz::protect(router, Arc::new(Door(scope, Policies::load().unwrap())), origins);
     rhiza_web::stack(router, &WebConfig::default(), db.env.clone())
@@ -239,7 +266,8 @@ rhiza_testkit::db_tests! {
     async fn the_chain_is_exported_whole(db: TestDb) {
         let scope = db.tenant();
         let app = app(&db, scope);
-        for subject in ["=formula", "plain \"quoted\""] {
+        let wild = ["=formula", "plain \"quoted\"", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r\n=1", "＝1", "a,b\nc"];
+        for subject in wild {
             let tx = db.write(&scope.org_scope()).await;
             let entry = Entry::new(&Caller::system(), "a.b", subject);
             audit::record(&tx, &scope.org_scope(), entry, &db.env).await.unwrap();
@@ -248,10 +276,106 @@ rhiza_testkit::db_tests! {
         assert_eq!(status(&app, "/api/v1/audit/export", &[("authorization", "Bearer viewer")]).await, 403);
         let lines = text(send(&app, "GET", "/api/v1/audit/export", &[OWNER], "").await).await;
         let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        assert_eq!(lines.iter().map(|l| l["sequence"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(lines.iter().map(|l| l["sequence"].as_i64().unwrap()).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
         assert_eq!(lines[0]["hash"], lines[1]["previous_hash"]);
+        for line in &lines {
+            let hashed = line["hashed"].as_str().unwrap();
+            let mut hasher = blake3::Hasher::new_derive_key("rhiza audit entry v1");
+            hasher.update(hashed.as_bytes());
+            assert_eq!(hasher.finalize().to_hex().as_str(), line["hash"], "whoever has the lines can check them");
+            let content: Value = serde_json::from_str(hashed).unwrap();
+            assert_eq!((&content[0], &content[2], &content[9]), (&line["previous_hash"], &line["sequence"], &line["subject"]));
+        }
         let csv = text(send(&app, "GET", "/api/v1/audit/export?format=csv", &[OWNER], "").await).await;
-        assert_eq!(csv.lines().count(), 3);
-        assert!(csv.contains("\"'=formula\"") && csv.contains("\"plain \"\"quoted\"\"\""), "{csv}");
+        for (subject, cell) in wild.into_iter().zip([
+            "'=formula", "plain \"\"quoted\"\"", "'+1", "'-1+cmd|' /C calc'!A0", "'@SUM(1)", "'\t=1", "'\r\n=1", "'＝1", "a,b\nc",
+        ]) {
+            assert!(csv.contains(&format!(",\"{cell}\",")), "{subject:?} in {csv}");
+        }
+        let cells = csv_rows(&csv);
+        assert_eq!(cells.len(), 10);
+        assert!(cells.iter().all(|row| row.len() == 12), "{cells:?}");
+        let some = text(send(&app, "GET", "/api/v1/audit/export?format=csv&subject=%2B1", &[OWNER], "").await).await;
+        assert_eq!(csv_rows(&some).len(), 2);
+    }
+
+    async fn what_is_denied_is_in_the_chain_once_with_its_count(db: TestDb) {
+        let scope = db.tenant();
+        let denials = Denials::default();
+        let app = watched(&db, scope, denials.clone());
+        let viewer = ("authorization", "Bearer viewer");
+        for _ in 0..200 {
+            assert_eq!(status(&app, "/api/v1/write", &[viewer, MINE]).await, 403);
+        }
+        let keyed = [viewer, MINE, ("idempotency-key", "k1"), ("x-request-id", "abc")];
+        assert_eq!(send(&app, "POST", "/api/v1/jobs/job_01900000000070008000000000000001/cancel", &keyed, "").await.status(), 403);
+        assert_eq!(status(&app, "/api/v1/audit", &[("authorization", "Bearer narrow")]).await, 403);
+        // No denials: let in, not there, not signed in, no such credential.
+        assert_eq!(status(&app, "/api/v1/write", &[OWNER, MINE]).await, 200);
+        assert_eq!(status(&app, "/api/v1/write", &[OWNER, ("x-rhiza-project", "other")]).await, 404);
+        assert_eq!(status(&app, "/api/v1/write", &[]).await, 401);
+        assert_eq!(status(&app, "/api/v1/write", &[("authorization", "Bearer nobody")]).await, 401);
+        denials.write(&db.db, &db.env, false).await.unwrap();
+        let listed = text(send(&app, "GET", "/api/v1/audit?action=authz", &[OWNER], "").await).await;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let items = listed["items"].as_array().unwrap();
+        let told: BTreeSet<(String, String, u64)> = items
+            .iter()
+            .map(|entry| {
+                assert_eq!((&entry["action"], &entry["actor"]["kind"]), (&json!("authz.request.deny"), &json!("key")));
+                assert_eq!(entry["address"], "127.0.0.1");
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                (text(&entry["subject"]), text(&entry["after"]["reason"]), entry["after"]["count"].as_u64().unwrap())
+            })
+            .collect();
+        let told: Vec<_> = told.iter().map(|(subject, reason, count)| (subject.as_str(), reason.as_str(), *count)).collect();
+        assert_eq!(
+            told,
+            [
+                ("GET /api/v1/audit", "audit:read", 1),
+                ("GET /api/v1/write", "models:write", 200),
+                ("POST /api/v1/jobs/{id}/cancel", "jobs:manage", 1),
+            ]
+        );
+        assert!(items.iter().any(|entry| entry["request_id"] == "abc"), "{items:?}");
+        let tx = db.read(&scope.org_scope()).await;
+        assert!(audit::verify(&tx, &scope.org_scope()).await.unwrap().is_intact());
+    }
+
+    async fn denials_that_cannot_be_written_wait(db: TestDb) {
+        let scope = db.tenant();
+        let denials = Denials::default();
+        let app = watched(&db, scope, denials.clone());
+        assert_eq!(status(&app, "/api/v1/write", &[("authorization", "Bearer viewer"), MINE]).await, 403);
+        // Something is in the way of the chain's first entry.
+        let tx = db.write(&scope.org_scope()).await;
+        let block = "INSERT INTO audit_entries (org_id, seq, audit_id, at, actor_kind, actor_id, actor_label, action, subject,
+                       prev_hash, hash) VALUES ($1, 1, $1, $2, '', '', '', '', '', $3, $3)";
+        tx.execute(block, binds![scope.org.uuid(), db.env.now(), Vec::<u8>::new()]).await.unwrap();
+        tx.commit().await.unwrap();
+        denials.write(&db.db, &db.env, true).await.unwrap_err();
+        let tx = db.write(&scope.org_scope()).await;
+        tx.execute("DELETE FROM audit_entries WHERE org_id = $1", binds![scope.org.uuid()]).await.unwrap();
+        tx.commit().await.unwrap();
+        denials.finish(&db.db, &db.env).await;
+        let listed = text(send(&app, "GET", "/api/v1/audit", &[OWNER], "").await).await;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    }
+
+    async fn audit_filters_that_make_no_sense_are_told_all_at_once(db: TestDb) {
+        let app = app(&db, db.tenant());
+        let long = "x".repeat(201);
+        let path = format!(
+            "/api/v1/audit?address=nowhere&since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z&text={long}&actor=%00"
+        );
+        let reply = send(&app, "GET", &path, &[OWNER], "").await;
+        assert_eq!(reply.status(), 422);
+        let problem: Value = serde_json::from_str(&text(reply).await).unwrap();
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 4, "{problem}");
+        for path in ["/api/v1/audit?since=yesterday", "/api/v1/audit/export?until=x", "/api/v1/audit?cursor=%27"] {
+            let status = status(&app, path, &[OWNER]).await;
+            assert!(status == 400 || status == 422, "{path}: {status}");
+        }
     }
 }

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking, wait in real time, start real processes and show their log when asked"
 )]
 
+mod audit;
 mod backup;
 mod command_line;
 mod lifecycle;

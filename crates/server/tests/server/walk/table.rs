@@ -175,9 +175,14 @@ fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
             read(Nothing).volatile().viewer(403),
             read(Nothing).query("actor", FIRST_EMAIL).volatile().viewer(403),
             read(Nothing).query("subject", &t.project).volatile().viewer(403),
+            read(Nothing).query("text", &t.project).query("since", "2020-01-01T00:00:00Z").volatile().viewer(403),
+            read(Nothing).query("address", "127.0.0.1").query("until", "2020-01-01T00:00:00Z").viewer(403),
+        ],
+        "exportAuditEntries" => vec![
+            read(Nothing).query("format", "jsonl").volatile().viewer(403),
+            read(Nothing).query("format", "csv").query("subject", &t.project).volatile().viewer(403),
         ],
         "listMails" => vec![read(Nothing).viewer(403)],
-        "exportAuditEntries" => vec![read(Nothing).query("format", "jsonl").volatile().viewer(403)],
         _ => return None,
     })
 }
