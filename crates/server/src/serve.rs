@@ -51,6 +51,7 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     tasks.spawn("ingest", application.ingest.run());
     tasks.spawn("limits", application.limiter.run(tasks.token()));
     tasks.spawn("changes", application.identity.clone().listen(tasks.token()));
+    tasks.spawn("quotas", application.quotas.clone().run(tasks.token()));
     tasks.spawn("identity", application.identity.run(tasks.token()));
     if let Some(listener) = metrics_listener(&installation.config).await? {
         let handle = telemetry::metrics().map_err(|e| Failure::failed(e.to_string()))?;
@@ -76,6 +77,10 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     }
     if !tasks.shutdown(LAST_MOMENTS).await {
         tracing::warn!("some background tasks did not finish in time; their jobs will be taken up again");
+    }
+    // The last requests count too.
+    if let Err(error) = application.quotas.flush().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the uses of the last second were not written down");
     }
     installation.close().await?;
     drop(lock);
