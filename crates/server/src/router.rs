@@ -72,8 +72,7 @@ impl Application {
         let plans = Arc::new(Plans::new(&config.limits));
         let quotas = Quotas::new(db.clone(), env.clone(), Arc::clone(&plans));
         let origins = origins(config)?;
-        let identity_options =
-            IdentityOptions { limiter: Some(limiter.clone()), ..identity_options(config, origins.clone())? };
+        let identity_options = identity_options(config, origins.clone(), limiter.clone())?;
         let identity = Identity::new(db.clone(), env.clone(), identity_options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token()).with_quotas(quotas.clone());
@@ -155,10 +154,11 @@ fn blob_grace(config: &Config) -> Duration {
     Duration::from_secs(HOUR * u64::from(config.tracking.blob_grace_hours))
 }
 
-fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOptions, Failure> {
+fn identity_options(config: &Config, origins: Vec<Origin>, limiter: Limiter) -> Result<IdentityOptions, Failure> {
     let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
     let url = public_url(config)?;
     Ok(IdentityOptions {
+        limiter: Some(limiter),
         public_url: (!config.server.public_url.is_empty()).then_some(url),
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {
