@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rhiza_kernel::Env;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
+use rhiza_platform::limits::{KnownPlaces, Limiter};
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::organizations::{ProjectDirectory, Projects};
 use crate::people::{PasswordCost, Passwords};
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
+use crate::throttle::Throttle;
 
 /// How the slice is set up.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,8 @@ pub struct IdentityOptions {
     pub sessions: SessionLimits,
     /// What a password hash costs.
     pub passwords: PasswordCost,
+    /// Counts attempts to get in; without it this process counts by itself.
+    pub limiter: Option<Limiter>,
 }
 
 /// Keys and sessions whose answers are remembered at the same moment; a few hundred bytes each.
@@ -53,6 +57,7 @@ struct Parts {
     passwords: Passwords,
     projects: Projects,
     sessions: Sessions,
+    throttle: Throttle,
     keys: Keys,
     setup: Setup,
     authenticator: Arc<IdentityAuthenticator>,
@@ -80,11 +85,14 @@ impl Identity {
         let known_keys = Fresh::new(freshness.clone(), REMEMBERED);
         let known_sessions = Fresh::new(freshness.clone(), REMEMBERED);
         let directory = ProjectDirectory::new(db.clone(), freshness.clone());
+        let limiter = options.limiter.clone().unwrap_or_else(|| Limiter::local(env.clone()));
+        let throttle = Throttle::new(limiter, KnownPlaces::new(db.clone(), env.clone()));
         let sessions = Sessions::new(
             db.clone(),
             env.clone(),
             options.sessions,
             passwords.clone(),
+            throttle.clone(),
             Arc::clone(&notes),
             known_sessions.clone(),
         );
@@ -103,6 +111,7 @@ impl Identity {
                 keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
+                throttle,
                 authenticator: Arc::new(authenticator),
                 freshness,
                 notes,
@@ -187,6 +196,12 @@ impl Identity {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.parts.sessions
+    }
+
+    /// Counts attempts to get in.
+    #[must_use]
+    pub fn throttle(&self) -> &Throttle {
+        &self.parts.throttle
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -17,6 +17,7 @@ mod organizations;
 mod people;
 mod sessions;
 pub mod setup;
+mod throttle;
 
 pub use authenticate::IdentityAuthenticator;
 pub use errors::IdentityError;
@@ -25,11 +26,12 @@ pub use http::router;
 pub use identity::{Identity, IdentityOptions};
 pub use keys::{ApiKey, KeyText, NewKey, Scopes};
 pub use organizations::{
-    DEFAULT_SLUG, NewProject, Organization, PlacedProject, Project, ProjectChange, ProjectDirectory, ProjectRef,
-    Projects, Slug, placed_projects,
+    DEFAULT_SLUG, NewProject, Organization, PlacedProject, PlanSet, Project, ProjectChange, ProjectDirectory,
+    ProjectRef, Projects, Slug, placed_projects, set_plan,
 };
 pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User, member_addresses};
 pub use sessions::SessionLimits;
+pub use throttle::{Attempt, Throttle};
 
 use rhiza_store::{Migration, MigrationSet};
 

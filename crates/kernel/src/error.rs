@@ -163,6 +163,19 @@ impl FieldError {
     }
 }
 
+/// A quota that is used up: which, and when it is worth trying again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuotaFault {
+    /// The quota's name.
+    pub name: &'static str,
+    /// What the plan allows.
+    pub limit: u64,
+    /// What is used.
+    pub used: u64,
+    /// When the count begins anew, if it does.
+    pub resets_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
 /// An error that knows its code. `Display` and the source chain are for the log;
 /// [`Coded::public_detail`] is what the caller may read. They are different strings on purpose.
 pub trait Coded: std::error::Error {
@@ -173,6 +186,10 @@ pub trait Coded: std::error::Error {
     /// Faults field by field, when the error is about the request's content.
     fn field_errors(&self) -> Vec<FieldError> {
         Vec::new()
+    }
+    /// The quota, when that is what was exceeded.
+    fn quota(&self) -> Option<QuotaFault> {
+        None
     }
 }
 

@@ -9,7 +9,7 @@ mod scope;
 
 pub use access::{Permission, Permissions, Role, RoleRef, UnknownPermission, UnknownRole};
 pub use env::{Clock, Entropy, Env, FixedClock, SeededEntropy};
-pub use error::{Coded, ErrorCode, FieldError};
+pub use error::{Coded, ErrorCode, FieldError, QuotaFault};
 pub use id::{
     AuditId, BlobId, EventId, Id, IdError, InvitationId, JobId, KeyId, MailId, OrgId, PasskeyId, ProjectId, RoleId,
     ServiceAccountId, SessionId, TeamId, TokenFamilyId, TypedId, UserId,

@@ -22,6 +22,8 @@ mod mail;
 mod outbound;
 #[path = "platform/outbox.rs"]
 mod outbox;
+#[path = "platform/quotas.rs"]
+mod quotas;
 
 use rhiza_store::MigrationSet;
 

@@ -110,6 +110,15 @@ pub(crate) enum AdminCommand {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Give an organisation one of the plans of the settings: its limits and quotas. Takes effect within seconds.
+    SetPlan {
+        /// The organisation's slug.
+        #[arg(long)]
+        organization: String,
+        /// The plan's name, as in `[limits.plans.NAME]`; "default" for whatever limits.default_plan says.
+        #[arg(long)]
+        plan: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -193,6 +202,7 @@ mod tests {
             "rhiza worker --database-url postgres://h/d",
             "rhiza admin init --email e@x.org --organization O --project P --password-stdin --data-dir d",
             "rhiza admin init --data-dir d --email e@x.org --organization O --password-stdin",
+            "rhiza admin set-plan --organization acme --plan standard --data-dir d",
             "rhiza config check --config c.toml",
             "rhiza audit verify",
             "rhiza backup create out --data-dir d",

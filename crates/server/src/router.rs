@@ -13,6 +13,7 @@ use rhiza_platform::events::Hub;
 use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
 use rhiza_platform::jobs::{self, JobsState, Worker, WorkerOptions};
+use rhiza_platform::limits::quota::{self, Quotas};
 use rhiza_platform::limits::{self, Limiter, Plans, RedisOptions};
 use rhiza_platform::mail::{self, MailsState, Post, PostOptions, SendMail};
 use rhiza_platform::runtime::Tasks;
@@ -48,6 +49,8 @@ pub(crate) struct Application {
     pub(crate) limiter: Limiter,
     /// Writes down what was denied once it is run, and at the end.
     pub(crate) denials: Denials,
+    /// Writes down what organisations use once it is run.
+    pub(crate) quotas: Quotas,
 }
 
 /// Paths under which faults are told the way MLflow tells them.
@@ -69,10 +72,12 @@ impl Application {
         let hub = Hub::new();
         let limiter = limiter(config, env)?;
         let plans = Arc::new(Plans::new(&config.limits));
+        let quotas = Quotas::new(db.clone(), env.clone(), Arc::clone(&plans));
         let origins = origins(config)?;
-        let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
+        let identity_options = identity_options(config, origins.clone(), limiter.clone())?;
+        let identity = Identity::new(db.clone(), env.clone(), identity_options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
-        let tracking = tracking.with_shutdown(tasks.token());
+        let tracking = tracking.with_shutdown(tasks.token()).with_quotas(quotas.clone());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
         let post = post(config, env, sealer)?;
@@ -90,13 +95,14 @@ impl Application {
             audit::router().with_state(AuditState { db: db.clone() }),
             jobs::router().with_state(jobs),
             mail::router().with_state(mails),
+            quota::router().with_state(quotas.clone()),
             rhiza_tracking::router().with_state(tracking),
             workspaces::router().with_state(wiring::workspaces(&identity, blobs.can_presign())),
         ])
         .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
         let router = router.fallback(http_console::fallback);
         let router = idempotency::layer(router, db.clone(), env.clone(), tasks.clone());
-        let router = limits::principal_layer(router, limiter.clone(), Arc::clone(&plans));
+        let router = limits::principal_layer(router, limiter.clone(), quotas.clone());
         let denials = Denials::default();
         let router = audit::watch(router, denials.clone(), env.clone());
         let router = authz::protect(router, identity.authenticator(), OriginPolicy::new(origins));
@@ -109,11 +115,13 @@ impl Application {
             .register(Arc::new(SendMail::new(db.clone(), &post, delivery)))
             .register(Arc::new(mail::Purge(db.clone())))
             .schedule(mail::PURGE_SCHEDULE)
+            .register(Arc::new(limits::Purge(db.clone())))
+            .schedule(limits::PURGE_SCHEDULE)
             .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
             .schedule(maintenance::COLLECT_SCHEDULE);
-        Ok(Self { router, document, worker, ingest, health, identity, limiter, denials })
+        Ok(Self { router, document, worker, ingest, health, identity, limiter, quotas, denials })
     }
 }
 
@@ -150,10 +158,11 @@ fn blob_grace(config: &Config) -> Duration {
     Duration::from_secs(HOUR * u64::from(config.tracking.blob_grace_hours))
 }
 
-fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOptions, Failure> {
+fn identity_options(config: &Config, origins: Vec<Origin>, limiter: Limiter) -> Result<IdentityOptions, Failure> {
     let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
     let url = public_url(config)?;
     Ok(IdentityOptions {
+        limiter: Some(limiter),
         public_url: (!config.server.public_url.is_empty()).then_some(url),
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {

@@ -54,6 +54,7 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     tasks.spawn("identity", application.identity.clone().run(tasks.token()));
     let (denials, db, env) = (application.denials.clone(), installation.db.clone(), installation.env.clone());
     tasks.spawn("denials", denials.run(db, env, tasks.token()));
+    tasks.spawn("quotas", application.quotas.clone().run(tasks.token()));
     if let Some(listener) = metrics_listener(&installation.config).await? {
         let handle = telemetry::metrics().map_err(|e| Failure::failed(e.to_string()))?;
         let router = telemetry::metrics_router(handle);
@@ -83,6 +84,10 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
     application.denials.finish(&installation.db, &installation.env).await;
     if let Err(error) = application.identity.flush().await {
         tracing::error!(error = &error as &dyn std::error::Error, "uses and refused sign-ins were not recorded");
+    }
+    // The last requests count too.
+    if let Err(error) = application.quotas.flush().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the uses of the last second were not written down");
     }
     installation.close().await?;
     drop(lock);

@@ -1,6 +1,7 @@
 //! What tracking refuses, in MLflow's own codes, and what fails below it.
 
-use rhiza_kernel::{Coded, ErrorCode, FieldError};
+use rhiza_kernel::{Coded, ErrorCode, FieldError, QuotaFault};
+use rhiza_platform::limits::quota::{QuotaError, QuotaExceeded};
 use rhiza_store::StoreError;
 
 /// MLflow's error codes that this server gives.
@@ -26,6 +27,8 @@ pub enum Code {
     ResourceConflict,
     /// Too many requests.
     RequestLimitExceeded,
+    /// The organisation's plan does not allow so much.
+    QuotaExceeded,
     /// The thing is in a state that does not allow this.
     InvalidState,
     /// The installation does not offer this feature.
@@ -54,6 +57,7 @@ impl Code {
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::ResourceConflict => "RESOURCE_CONFLICT",
             Self::RequestLimitExceeded => "REQUEST_LIMIT_EXCEEDED",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::InvalidState => "INVALID_STATE",
             Self::FeatureDisabled => "FEATURE_DISABLED",
             Self::NotImplemented => "NOT_IMPLEMENTED",
@@ -70,6 +74,7 @@ impl Code {
         match self {
             Self::InvalidParameterValue | Self::BadRequest | Self::ResourceAlreadyExists | Self::InvalidState => 400,
             Self::Unauthenticated => 401,
+            Self::QuotaExceeded => 402,
             Self::PermissionDenied | Self::FeatureDisabled => 403,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => 404,
             Self::ResourceConflict => 409,
@@ -109,6 +114,7 @@ impl Code {
             Self::Unauthenticated => ErrorCode::Unauthenticated,
             Self::PermissionDenied | Self::FeatureDisabled => ErrorCode::PermissionDenied,
             Self::RequestLimitExceeded => ErrorCode::RateLimited,
+            Self::QuotaExceeded => ErrorCode::QuotaExceeded,
             Self::NotImplemented => ErrorCode::InvalidArgument,
             Self::TemporarilyUnavailable => ErrorCode::Unavailable,
             Self::DeadlineExceeded => ErrorCode::DeadlineExceeded,
@@ -139,6 +145,9 @@ pub enum TrackingError {
         /// Where in a search text the fault is.
         position: Option<Position>,
     },
+    /// The organisation's plan does not allow so much.
+    #[error(transparent)]
+    Quota(#[from] QuotaExceeded),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -191,6 +200,7 @@ impl TrackingError {
     pub fn mlflow_code(&self) -> Code {
         match self {
             Self::Refused { code, .. } => *code,
+            Self::Quota(_) => Code::QuotaExceeded,
             Self::Store(StoreError::Busy(_) | StoreError::Full(_)) => Code::TemporarilyUnavailable,
             Self::Store(StoreError::Unique(_)) => Code::ResourceConflict,
             Self::Store(StoreError::RowNotFound) => Code::ResourceDoesNotExist,
@@ -211,6 +221,7 @@ impl Coded for TrackingError {
     fn public_detail(&self) -> String {
         match self {
             Self::Refused { message, .. } => message.clone(),
+            Self::Quota(exceeded) => exceeded.public_detail(),
             Self::Store(store) => store.public_detail(),
             Self::Internal(_) => "The server failed to answer; the request id finds the cause in its log.".to_owned(),
         }
@@ -222,6 +233,22 @@ impl Coded for TrackingError {
                 vec![FieldError::new(p.pointer.clone(), format!("{message} at position {}", p.offset))]
             }
             _ => Vec::new(),
+        }
+    }
+
+    fn quota(&self) -> Option<QuotaFault> {
+        match self {
+            Self::Quota(exceeded) => exceeded.quota(),
+            _ => None,
+        }
+    }
+}
+
+impl From<QuotaError> for TrackingError {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Exceeded(exceeded) => Self::Quota(exceeded),
+            QuotaError::Store(store) => Self::Store(store),
         }
     }
 }

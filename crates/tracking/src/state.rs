@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rhiza_kernel::Env;
+use rhiza_platform::limits::quota::Quotas;
 use rhiza_store::{Blobs, Db};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ pub struct TrackingParts {
     pub env: Env,
     /// Where the bytes of artifacts are.
     pub blobs: Blobs,
+    /// What organisations may store; without it, as much as they like.
+    pub(crate) quotas: Option<Quotas>,
     pub(crate) ids: Ids,
     pub(crate) ingest: Ingest,
     /// Ends answers that have no end of their own.
@@ -45,7 +48,7 @@ impl TrackingState {
         let (ingest, worker) = Ingest::new(db.clone());
         let ids = Ids::new(db.clone(), env.clone());
         let streams = CancellationToken::new();
-        (Self(Arc::new(TrackingParts { db, env, blobs, ids, ingest, streams })), Worker(worker))
+        (Self(Arc::new(TrackingParts { db, env, blobs, quotas: None, ids, ingest, streams })), Worker(worker))
     }
 
     /// The same state, whose event streams end when `shutdown` is cancelled.
@@ -53,6 +56,16 @@ impl TrackingState {
     pub fn with_shutdown(self, shutdown: CancellationToken) -> Self {
         let mut parts = Arc::unwrap_or_clone(self.0);
         parts.streams = shutdown;
+        Self(Arc::new(parts))
+    }
+}
+
+impl TrackingState {
+    /// The same state, which stores no more than `quotas` allow.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        parts.quotas = Some(quotas);
         Self(Arc::new(parts))
     }
 }

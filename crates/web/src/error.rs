@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use rhiza_kernel::{Coded, ErrorCode, FieldError};
+use rhiza_kernel::{Coded, ErrorCode, FieldError, QuotaFault};
 
 use crate::problem;
 
@@ -30,6 +30,7 @@ struct Inner {
     headers: HeaderMap,
     reason: Option<&'static str>,
     permission: Option<&'static str>,
+    quota: Option<QuotaFault>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -45,6 +46,7 @@ impl ApiError {
             headers: HeaderMap::new(),
             reason: None,
             permission: None,
+            quota: None,
             source: None,
         }))
     }
@@ -135,6 +137,19 @@ impl ApiError {
         response.extensions().get::<Failure>().map(|failure| &*failure.error)
     }
 
+    /// The quota that was exceeded.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Option<QuotaFault>) -> Self {
+        self.0.quota = quota;
+        self
+    }
+
+    /// The quota that was exceeded, where that is the fault.
+    #[must_use]
+    pub fn quota(&self) -> Option<&QuotaFault> {
+        self.0.quota.as_ref()
+    }
+
     /// The code out of the closed set.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -217,7 +232,10 @@ impl fmt::Display for ApiError {
 
 impl<E: Coded + Send + Sync + 'static> From<E> for ApiError {
     fn from(error: E) -> Self {
-        Self::new(error.code(), error.public_detail()).with_field_errors(error.field_errors()).with_source(error)
+        Self::new(error.code(), error.public_detail())
+            .with_field_errors(error.field_errors())
+            .with_quota(error.quota())
+            .with_source(error)
     }
 }
 

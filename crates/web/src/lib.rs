@@ -31,7 +31,7 @@ pub use extract::{Json, Path, Query, Valid, Validated, json};
 pub use limit::{DEFAULT_BODY_LIMIT, RawBody, RouteLimits, body_limit, no_timeout, timeout};
 pub use origin::{Origin, OriginError, OriginPolicy};
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageQuery, cursor};
-pub use problem::{PROBLEM_JSON, Problem, ProblemField, ProblemResponses};
+pub use problem::{PROBLEM_JSON, Problem, ProblemField, ProblemQuota, ProblemResponses};
 pub use request::{RequestId, TraceParent, Transport, X_REQUEST_ID};
 pub use serve::{ServeConfig, serve};
 pub use shape::{ErrorContext, ErrorShape, ErrorShapes};

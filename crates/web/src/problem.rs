@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use http::{HeaderValue, header};
-use rhiza_kernel::ErrorCode;
+use rhiza_kernel::{ErrorCode, QuotaFault};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
@@ -39,9 +40,34 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "models:write")]
     pub permission: Option<String>,
+    /// The quota that is used up, where that is the fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<ProblemQuota>,
     /// Every fault of the request's content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
+}
+
+/// A quota of the organisation that is used up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemQuota {
+    /// Which.
+    #[schema(example = "requests")]
+    pub name: String,
+    /// What the organisation's plan allows.
+    pub limit: u64,
+    /// What is used.
+    pub used: u64,
+    /// When the count begins anew, for what is counted by the month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<DateTime<Utc>>,
+}
+
+impl From<&QuotaFault> for ProblemQuota {
+    fn from(fault: &QuotaFault) -> Self {
+        let QuotaFault { name, limit, used, resets_at } = fault;
+        Self { name: (*name).to_owned(), limit: *limit, used: *used, resets_at: *resets_at }
+    }
 }
 
 /// One fault of the request's content.
@@ -67,6 +93,8 @@ struct ProblemRef<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permission: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<ProblemQuota>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [rhiza_kernel::FieldError],
 }
@@ -83,6 +111,7 @@ pub(crate) fn render(error: &ApiError, request_id: Option<&str>) -> Response {
         code: code.as_str(),
         request_id,
         permission: error.permission(),
+        quota: error.quota().map(ProblemQuota::from),
         errors: error.field_errors(),
     };
     // Strings and numbers only: serialisation cannot fail, and an empty body is the honest answer if it did.
@@ -99,9 +128,10 @@ pub(crate) fn render(error: &ApiError, request_id: Option<&str>) -> Response {
 pub struct ProblemResponses;
 
 /// The codes documented on every route.
-const DOCUMENTED: [ErrorCode; 11] = [
+const DOCUMENTED: [ErrorCode; 12] = [
     ErrorCode::Malformed,
     ErrorCode::Unauthenticated,
+    ErrorCode::QuotaExceeded,
     ErrorCode::PermissionDenied,
     ErrorCode::NotFound,
     ErrorCode::Conflict,
@@ -134,7 +164,7 @@ mod tests {
     fn every_documented_code_has_its_own_response() {
         let responses = ProblemResponses::responses();
         let statuses: Vec<_> = responses.keys().map(String::as_str).collect();
-        assert_eq!(statuses, ["400", "401", "403", "404", "409", "412", "413", "422", "429", "500", "503"]);
+        assert_eq!(statuses, ["400", "401", "402", "403", "404", "409", "412", "413", "422", "429", "500", "503"]);
     }
 
     #[tokio::test]

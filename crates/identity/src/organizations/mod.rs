@@ -12,4 +12,4 @@ pub(crate) use directory::choose;
 pub use directory::{ProjectDirectory, ProjectRef};
 pub use model::{DEFAULT_SLUG, Organization, Project, Slug};
 pub use service::{NewProject, ProjectChange, Projects};
-pub use system::{PlacedProject, placed_projects};
+pub use system::{PlacedProject, PlanSet, placed_projects, set_plan};

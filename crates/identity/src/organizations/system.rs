@@ -1,9 +1,13 @@
 //! The organisation rows that are written before there is a tenant to write them as, and read by the operator.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{OrgId, ProjectId, ProjectScope, RoleRef, TypedId as _, UserId};
+use rhiza_kernel::{Env, OrgId, OrgScope, ProjectId, ProjectScope, RoleRef, TypedId as _, UserId};
+use rhiza_platform::audit::{self, Entry};
+use rhiza_platform::authz::Caller;
+use rhiza_platform::outbox::{self, Event};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Organization;
@@ -36,6 +40,41 @@ pub(crate) async fn insert_membership(
     )
     .await?;
     Ok(())
+}
+
+/// What came of giving an organisation a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanSet {
+    /// The organisation.
+    pub org: OrgId,
+    /// Its plan until now; empty when it had the default plan.
+    pub before: String,
+}
+
+#[derive(FromQueryResult)]
+struct PlanRow {
+    org_id: Uuid,
+    plan: String,
+}
+
+/// Gives the organisation of that slug a plan, whose name was checked (empty: the default plan). `None` when there is no
+/// such organisation.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn set_plan(db: &Db, env: &Env, slug: &str, plan: &str) -> Result<Option<PlanSet>, StoreError> {
+    let tx = db.system_write().await?;
+    let sql = format!("SELECT org_id, plan FROM organizations WHERE slug = $1{}", tx.dialect().for_update());
+    let Some(row) = tx.fetch_optional::<PlanRow>(&sql, binds![slug]).await? else { return Ok(None) };
+    let scope = OrgScope::new(OrgId::from_uuid(row.org_id));
+    tx.execute("UPDATE organizations SET plan = $2 WHERE org_id = $1", binds![row.org_id, plan]).await?;
+    let (before, after) = (json!({ "plan": row.plan }), json!({ "plan": plan }));
+    let event = Event::new("rhiza.identity.organization.plan_set", scope.org.to_string()).data(&after);
+    outbox::emit(&tx, &scope, event, env).await?;
+    let entry = Entry::new(&Caller::system(), "identity.organization.set_plan", scope.org.to_string());
+    audit::record(&tx, &scope, entry.before(&before).after(&after), env).await?;
+    tx.commit().await?;
+    Ok(Some(PlanSet { org: scope.org, before: row.plan }))
 }
 
 /// A project as the operator of the installation names it.

@@ -7,9 +7,7 @@ mod model;
 mod service;
 pub(crate) mod store;
 pub(crate) mod system;
-mod throttle;
 
 pub(crate) use model::{Session, SessionHash, SessionToken};
 pub use service::SessionLimits;
 pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller};
-pub(crate) use throttle::Throttle;

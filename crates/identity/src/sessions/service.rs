@@ -13,11 +13,12 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::store::NewSession;
-use super::{Session, SessionHash, SessionToken, Throttle, store, system};
+use super::{Session, SessionHash, SessionToken, store, system};
 use crate::authenticate::{FailedSignIn, Notes};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::people::{self, Member, Passwords, User};
+use crate::throttle::{Attempt, Throttle};
 
 /// How long a session lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub(crate) struct Sessions {
     env: Env,
     limits: SessionLimits,
     passwords: Passwords,
-    throttle: Arc<Throttle>,
+    throttle: Throttle,
     notes: Arc<Notes>,
     known: KnownSessions,
 }
@@ -94,10 +95,10 @@ impl Sessions {
         env: Env,
         limits: SessionLimits,
         passwords: Passwords,
+        throttle: Throttle,
         notes: Arc<Notes>,
         known: KnownSessions,
     ) -> Self {
-        let throttle = Arc::new(Throttle::new(env.clone()));
         Self { db, env, limits, passwords, throttle, notes, known }
     }
 
@@ -114,7 +115,7 @@ impl Sessions {
     ) -> Result<Opened, IdentityError> {
         // No address is longer than 254 bytes; what is cannot be an account, but must not fill the limiter either.
         let key: String = people::fold(email).chars().take(254).collect();
-        self.throttle.attempt(browser.address, &key)?;
+        self.throttle.attempt(Attempt::SignIn, browser.address, &key).await?;
         let member = people::system::member_by_email(&self.db, &key).await?;
         let stored = member.as_ref().filter(|m| m.disabled_at.is_none()).and_then(|m| m.password_hash.clone());
         let right = self.passwords.verify(password.clone(), stored.clone()).await?;
@@ -133,7 +134,9 @@ impl Sessions {
             let new = self.passwords.hash(password).await?;
             people::system::replace_hash(&self.db, member.user.id, &old, &new).await?;
         }
-        self.open(&member, browser).await
+        let opened = self.open(&member, browser).await?;
+        self.throttle.succeeded(browser.address, &key).await?;
+        Ok(opened)
     }
 
     async fn open(&self, member: &Member, browser: &Browser) -> Result<Opened, IdentityError> {

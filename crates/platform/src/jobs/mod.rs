@@ -10,6 +10,6 @@ mod worker;
 
 pub use http::{JobsState, router};
 pub use model::{Enqueued, Job, JobError, JobState, NewJob, Outcome, RetryPolicy, Schedule};
-pub use store::{Cancelled, Listing, cancel, enqueue, get, list};
+pub use store::{Cancelled, Listing, cancel, enqueue, enqueue_within, get, list};
 pub use system::{Beat, Lease, beat, claim, fire_schedules, recover, settle};
 pub use worker::{JobContext, JobHandler, Worker, WorkerOptions};

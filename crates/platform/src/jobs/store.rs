@@ -1,11 +1,12 @@
 //! The SQL of jobs as their owners see them: queueing, reading, asking to stop.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{Env, JobId, OrgId, ProjectId, ProjectScope, TypedId as _};
+use rhiza_kernel::{Env, JobId, OrgId, OrgScope, ProjectId, ProjectScope, TypedId as _};
 use rhiza_store::{FromQueryResult, StoreError, Tx, Value, binds, sea_orm};
 use uuid::Uuid;
 
 use super::model::{Enqueued, Job, JobState, NewJob};
+use crate::limits::quota::{self, QuotaError};
 
 pub(super) const COLUMNS: &str = "job_id, org_id, project_id, kind, state, priority, run_at, input, result, error, \
     progress, message, attempts, max_attempts, fence, lease_until, cancel_requested, created_by, revision, \
@@ -121,6 +122,20 @@ pub async fn enqueue(tx: &Tx, job: NewJob, env: &Env) -> Result<Enqueued, StoreE
         }
     }
     Err(StoreError::Unique(format!("jobs.dedupe_key of {}", job.kind)))
+}
+
+/// As [`enqueue`], for what users ask for: fails when their organisation then has more than `limit` unfinished jobs (no
+/// limit when absent). Finding a job by its dedupe key is always allowed. The caller rolls back.
+///
+/// # Errors
+/// [`QuotaError::Exceeded`], and database failures.
+pub async fn enqueue_within(tx: &Tx, job: NewJob, limit: Option<u64>, env: &Env) -> Result<Enqueued, QuotaError> {
+    let org = job.org;
+    let enqueued = enqueue(tx, job, env).await?;
+    if let (true, Some(org), Some(limit)) = (enqueued.fresh, org, limit) {
+        quota::check_jobs(tx, &OrgScope::new(org), limit).await?;
+    }
+    Ok(enqueued)
 }
 
 /// What a project sees: its own jobs and those of its whole organisation.

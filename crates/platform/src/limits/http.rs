@@ -15,6 +15,7 @@ use super::gcra::{Rate, Verdict};
 use super::key::{Subject, place};
 use super::limiter::Limiter;
 use super::plans::{Class, Plans, whole_seconds};
+use super::quota::{Quota, Quotas};
 use crate::authz::{Principal, SESSION_COOKIE, is_public, principal_of};
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -27,16 +28,26 @@ struct Layer {
     plans: Arc<Plans>,
 }
 
+#[derive(Clone)]
+struct PlanLayer {
+    limiter: Limiter,
+    quotas: Quotas,
+}
+
 /// Limits what one place may do without a credential, or with bad ones. Put it around
 /// [`protect`](crate::authz::protect).
 pub fn address_layer(router: Router, limiter: Limiter, plans: Arc<Plans>) -> Router {
     router.layer(middleware::from_fn_with_state(Layer { limiter, plans }, by_address))
 }
 
-/// Limits what each caller may do, as their plan says. Put it inside [`protect`](crate::authz::protect).
-pub fn principal_layer(router: Router, limiter: Limiter, plans: Arc<Plans>) -> Router {
-    router.layer(middleware::from_fn_with_state(Layer { limiter, plans }, by_principal))
+/// Limits what each caller may do, as their plan says, and counts their requests against their organisation's quota.
+/// Put it inside [`protect`](crate::authz::protect).
+pub fn principal_layer(router: Router, limiter: Limiter, quotas: Quotas) -> Router {
+    router.layer(middleware::from_fn_with_state(PlanLayer { limiter, quotas }, by_principal))
 }
+
+/// What stays possible when the quota of requests is used up: to see that, and to leave.
+const BEYOND_QUOTA: [&str; 3] = ["/api/v1/quotas", "/api/v1/me", "/api/v1/auth/sign-out"];
 
 /// A credential that was good remembers it so long: a bucket of one that stays empty.
 fn good_for_a_while() -> Rate {
@@ -77,18 +88,26 @@ async fn with_credential(layer: &Layer, from: Subject, shown: Subject, request: 
     response
 }
 
-async fn by_principal(State(layer): State<Layer>, request: Request, next: Next) -> Response {
+async fn by_principal(State(layer): State<PlanLayer>, request: Request, next: Next) -> Response {
     let Some(principal) = principal_of(request.extensions()) else { return next.run(request).await };
     let matched = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let class = class_of(request.method(), matched);
-    let rate = layer.plans.get(plan_of(&principal)).rate(class);
+    let plan = plan_of(&principal);
+    let rate = layer.quotas.plan(plan).rate(class);
     let verdict = layer.limiter.take(class.name(), Subject::of_principal(&principal), rate, 1).await;
+    // What is refused here costs nothing, so it is not counted either.
+    if verdict.allowed
+        && let Err(exceeded) = layer.quotas.charge(principal.org, plan, Quota::Requests, 1).await
+        && !BEYOND_QUOTA.contains(&matched)
+    {
+        return ApiError::from(exceeded).into_response();
+    }
     answer(verdict, "", request, next).await
 }
 
 /// The plan of the caller's organisation.
-pub(super) fn plan_of(_principal: &Principal) -> &str {
-    ""
+pub(super) fn plan_of(principal: &Principal) -> &str {
+    &principal.plan
 }
 
 async fn answer(verdict: Verdict, whose: &str, request: Request, next: Next) -> Response {

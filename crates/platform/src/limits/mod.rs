@@ -7,13 +7,17 @@
 mod gcra;
 mod http;
 mod key;
+mod known;
 mod limiter;
 mod local;
 mod plans;
+pub mod quota;
 mod redis;
+mod system;
 
 pub use gcra::{Rate, Verdict};
 pub use http::{address_layer, principal_layer, refusal};
 pub use key::{Subject, place};
+pub use known::{KnownPlaces, PURGE_SCHEDULE, Purge};
 pub use limiter::{Limiter, RedisAddressError, RedisOptions};
 pub use plans::{Allowances, Class, Plan, Plans};

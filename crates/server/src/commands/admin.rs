@@ -1,10 +1,12 @@
-//! `rhiza admin init`: the first owner without a browser.
+//! `rhiza admin`: what the operator does without a browser.
 
 use std::io::Read as _;
 
 use rhiza_identity::Passwords;
 use rhiza_identity::setup::{self, NewOwner};
+use rhiza_platform::limits::Plans;
 use secrecy::SecretString;
+use serde_json::json;
 
 use crate::cli::{AdminCommand, Settings};
 use crate::commands::print_json;
@@ -17,7 +19,36 @@ use crate::settings;
 const LONGEST: u64 = 4096;
 
 pub(crate) async fn run(command: AdminCommand, given: &Settings) -> Result<(), Failure> {
-    let AdminCommand::Init { email, organization, project, password_stdin: _ } = command;
+    match command {
+        AdminCommand::Init { email, organization, project, password_stdin: _ } => {
+            init(email, organization, project, given).await
+        }
+        AdminCommand::SetPlan { organization, plan } => set_plan(&organization, &plan, given).await,
+    }
+}
+
+/// The word for no plan of one's own.
+const DEFAULT: &str = "default";
+
+async fn set_plan(organization: &str, plan: &str, given: &Settings) -> Result<(), Failure> {
+    let config = settings::load(given)?;
+    let plans = Plans::new(&config.limits);
+    if plan != DEFAULT && !plans.contains(plan) {
+        let names: Vec<&str> = plans.names().collect();
+        return Err(Failure::usage(format!("there is no plan {plan:?}; the settings know {}", names.join(", "))));
+    }
+    let stored = if plan == DEFAULT { "" } else { plan };
+    let installation = Installation::open(config).await?;
+    let outcome = rhiza_identity::set_plan(&installation.db, &installation.env, organization, stored).await;
+    installation.close().await?;
+    let Some(set) = outcome? else {
+        return Err(Failure::failed(format!("there is no organisation {organization:?}")));
+    };
+    let before = if set.before.is_empty() { DEFAULT } else { &set.before };
+    print_json(&json!({ "organization_id": set.org, "plan": plan, "before": before }))
+}
+
+async fn init(email: String, organization: String, project: Option<String>, given: &Settings) -> Result<(), Failure> {
     let config = settings::load(given)?;
     let mut password = String::new();
     std::io::stdin()

@@ -235,7 +235,9 @@ async fn page_upload(
     let artifacts = Artifacts::new(&state);
     let (_, folder) = artifacts.run_folder(&caller, &run_id).await?;
     let folder = folder.ok_or_else(|| no_artifact(&file))?;
-    artifacts.upload(&caller, &path::join(&folder, &file), upload.limit(PAGE_UPLOAD_MAX).io_stream()).await?;
+    let announced = upload.announced();
+    let body = upload.limit(PAGE_UPLOAD_MAX).io_stream();
+    artifacts.upload(&caller, &path::join(&folder, &file), announced, body).await?;
     Ok(Empty {})
 }
 

@@ -177,7 +177,7 @@ async fn upload(
     }
     let artifacts = Artifacts::new(&state);
     let path = artifacts.locate(&caller, &raw).await?;
-    artifacts.upload(&caller, &path, upload.io_stream()).await?;
+    artifacts.upload(&caller, &path, upload.announced(), upload.io_stream()).await?;
     Ok(Empty {})
 }
 

@@ -12,6 +12,8 @@ pub mod path;
 mod service;
 pub mod store;
 pub mod system;
+#[cfg(test)]
+mod tests;
 
 pub use http_mlflow::{root_router, router};
 pub use http_native::native_router;

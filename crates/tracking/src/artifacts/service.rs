@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use rhiza_kernel::{BlobId, TypedId as _};
+use rhiza_platform::limits::quota::QuotaExceeded;
 use rhiza_store::{BlobError, MultipartPart, Tx};
 use serde_json::json;
 
@@ -69,11 +70,19 @@ impl Artifacts {
         Ok(path)
     }
 
-    /// Stores the bytes of `body` at a located path. When this returns, they are there to stay.
+    /// Stores the bytes of `body`, `announced` in all if the client said so, at a located path. When this returns, they
+    /// are there to stay.
     ///
     /// # Errors
-    /// When the path is a folder or lies below a file, or the upload breaks off.
-    pub async fn upload<S, E>(&self, caller: &Caller, path: &str, body: S) -> TrackingResult<Artifact>
+    /// When the path is a folder or lies below a file, the upload breaks off, or the organisation's plan does not allow
+    /// to store so much.
+    pub async fn upload<S, E>(
+        &self,
+        caller: &Caller,
+        path: &str,
+        announced: Option<u64>,
+        body: S,
+    ) -> TrackingResult<Artifact>
     where
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: std::fmt::Display,
@@ -83,9 +92,18 @@ impl Artifacts {
         }
         let tx = self.state.db.read(&caller.scope.org_scope()).await?;
         refuse_clash(&tx, caller, path).await?;
+        let replaced = store::find(&tx, &caller.scope, path).await?.map_or(0, |old| old.size);
         tx.rollback().await?;
+        let room = self.room(caller, announced.unwrap_or(0), replaced).await?;
         let id: BlobId = self.state.env.new_id();
-        let stored = self.state.blobs.put(id, body, None).await.map_err(blob_error)?;
+        let stored = match self.state.blobs.put(id, body, room).await {
+            // The upload did not say how long it is, and was cut off where the plan ends.
+            Err(BlobError::TooLarge { limit }) if room == Some(limit) => {
+                self.room(caller, limit.saturating_add(1), replaced).await?;
+                return Err(blob_error(BlobError::TooLarge { limit }));
+            }
+            stored => stored.map_err(blob_error)?,
+        };
         let artifact =
             Artifact { path: path.to_owned(), blob: stored.id, size: stored.size, checksum: stored.checksum };
         let written = self.write(caller, &artifact).await;
@@ -99,9 +117,27 @@ impl Artifacts {
     async fn write(&self, caller: &Caller, artifact: &Artifact) -> TrackingResult<()> {
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
         refuse_clash(&tx, caller, &artifact.path).await?;
-        store::put(&tx, &caller.scope, artifact, self.state.env.now()).await?;
+        let stored = store::put(&tx, &caller.scope, artifact, self.state.env.now()).await?;
+        self.settle(caller, stored)?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// How long a file may be that takes the place of `replaced` bytes; `None` for any length.
+    async fn room(&self, caller: &Caller, wanted: u64, replaced: u64) -> TrackingResult<Option<u64>> {
+        let Some(quotas) = &self.state.quotas else { return Ok(None) };
+        if wanted > 0 && wanted <= replaced {
+            return Ok(Some(replaced));
+        }
+        let room = quotas.room_for_bytes(caller.scope.org, &caller.plan, wanted.saturating_sub(replaced)).await?;
+        Ok(room.map(|room| room.saturating_add(replaced)))
+    }
+
+    /// Other uploads went on during this one: what counts is the end.
+    fn settle(&self, caller: &Caller, stored: store::Stored) -> TrackingResult<()> {
+        let Some(quotas) = &self.state.quotas else { return Ok(()) };
+        let limit = quotas.plan(&caller.plan).allowances.storage_bytes;
+        Ok(QuotaExceeded::check_storage(limit, stored.total, stored.growth)?)
     }
 
     /// The file at a path.
@@ -206,6 +242,7 @@ impl Artifacts {
             u32::try_from(parts).ok().filter(|p| (1..=PARTS_MAX).contains(&i64::from(*p))).ok_or_else(|| {
                 TrackingError::invalid(format!("num_parts must be between 1 and {PARTS_MAX} (got {parts})."))
             })?;
+        self.room(caller, 0, 0).await?;
         let id: BlobId = self.state.env.new_id();
         let (upload, addresses) = self.state.blobs.multipart_create(id, parts, PRESIGNED).await.map_err(blob_error)?;
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
@@ -231,7 +268,9 @@ impl Artifacts {
         let artifact = Artifact { path: path.to_owned(), blob: id, size: entry.size, checksum: String::new() };
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
         refuse_clash(&tx, caller, path).await?;
-        store::put(&tx, &caller.scope, &artifact, self.state.env.now()).await?;
+        // When this is too much the joined file stays behind without a row, and the garbage collector finds it.
+        let stored = store::put(&tx, &caller.scope, &artifact, self.state.env.now()).await?;
+        self.settle(caller, stored)?;
         store::end_upload(&tx, &caller.scope, upload).await?;
         tx.commit().await?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{BlobId, ProjectScope, TypedId as _};
+use rhiza_platform::limits::quota;
 use rhiza_store::{Conflict, FromQueryResult, StoreError, Tx, Value, binds, in_list, sea_orm};
 use uuid::Uuid;
 
@@ -188,11 +189,30 @@ pub async fn clashes(tx: &Tx, scope: &ProjectScope, file: &str) -> TrackingResul
     is_folder(tx, scope, file).await
 }
 
+/// What a change did to the bytes that an organisation stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// All of them, after the change.
+    pub total: u64,
+    /// By how many they grew.
+    pub growth: i64,
+}
+
 /// Puts a file at its path; what was there becomes garbage.
 ///
 /// # Errors
 /// Database failures.
-pub async fn put(tx: &Tx, scope: &ProjectScope, artifact: &Artifact, now: DateTime<Utc>) -> TrackingResult<()> {
+pub async fn put(tx: &Tx, scope: &ProjectScope, artifact: &Artifact, now: DateTime<Utc>) -> TrackingResult<Stored> {
+    // The lock comes first: what two uploads to one path replace must not be given back twice.
+    quota::change_storage(tx, &scope.org_scope(), 0).await?;
+    let replaced: Option<i64> = tx
+        .fetch_scalar(
+            "SELECT size_bytes FROM artifacts WHERE org_id = $1 AND project_id = $2 AND path = $3",
+            binds![scope.org.uuid(), scope.project.uuid(), artifact.path.as_str()],
+        )
+        .await?;
+    let growth = i64::try_from(artifact.size).unwrap_or(i64::MAX).saturating_sub(replaced.unwrap_or(0));
+    let total = quota::change_storage(tx, &scope.org_scope(), growth).await?;
     discard(tx, scope, "path = $4", binds![artifact.path.as_str()], now).await?;
     tx.insert_many(
         "artifacts",
@@ -209,7 +229,7 @@ pub async fn put(tx: &Tx, scope: &ProjectScope, artifact: &Artifact, now: DateTi
         Conflict::Replace(&["project_id", "path"]),
     )
     .await?;
-    Ok(())
+    Ok(Stored { total, growth })
 }
 
 /// Removes a file, or a folder with all that is in it; tells how many files went.
@@ -218,6 +238,15 @@ pub async fn put(tx: &Tx, scope: &ProjectScope, artifact: &Artifact, now: DateTi
 /// Database failures.
 pub async fn remove_tree(tx: &Tx, scope: &ProjectScope, path: &str, now: DateTime<Utc>) -> TrackingResult<u64> {
     let (from, to) = below(path);
+    quota::change_storage(tx, &scope.org_scope(), 0).await?;
+    let freed: Option<i64> = tx
+        .fetch_scalar(
+            "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM artifacts \
+             WHERE org_id = $1 AND project_id = $2 AND (path = $3 OR (path >= $4 AND path < $5))",
+            binds![scope.org.uuid(), scope.project.uuid(), path, from.clone(), to.clone()],
+        )
+        .await?;
+    quota::change_storage(tx, &scope.org_scope(), freed.map_or(0, |freed| -freed)).await?;
     let which = "(path = $4 OR (path >= $5 AND path < $6))";
     discard(tx, scope, which, binds![path, from.clone(), to.clone()], now).await?;
     Ok(tx

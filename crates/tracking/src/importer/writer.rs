@@ -338,7 +338,7 @@ impl<'a> Writer<'a> {
         if artifacts::store::clashes(self.tx, self.scope, &artifact.path).await? {
             return Err(artifacts::path::invalid());
         }
-        artifacts::store::put(self.tx, self.scope, &artifact, self.env.now()).await
+        artifacts::store::put(self.tx, self.scope, &artifact, self.env.now()).await.map(|_| ())
     }
 
     /// Notes what came from where. Gives the rows of the experiments and the ids of the runs, in the file's order.

@@ -62,7 +62,7 @@ impl Team {
 
     async fn upload(&self, place: &str) -> BlobId {
         let body = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"bytes"))]);
-        Artifacts::new(&self.state).upload(&self.caller, place, body).await.expect("uploaded").blob
+        Artifacts::new(&self.state).upload(&self.caller, place, None, body).await.expect("uploaded").blob
     }
 
     async fn has_file(&self, place: &str) -> bool {

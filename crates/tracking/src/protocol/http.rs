@@ -1,5 +1,7 @@
 //! The edge: who calls, how a request is read, how an answer and an error are written in MLflow's shape.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::response::{IntoResponse, Response};
@@ -24,11 +26,14 @@ pub struct Caller {
     pub workspace: String,
     /// Who to name in the audit chain.
     pub who: rhiza_platform::authz::Caller,
+    /// The plan of the caller's organisation.
+    pub plan: Arc<str>,
 }
 
 impl From<Access> for Caller {
     fn from(access: Access) -> Self {
-        Self { scope: access.scope, workspace: access.project, who: access.caller }
+        let plan = Arc::clone(&access.principal.plan);
+        Self { scope: access.scope, workspace: access.project, who: access.caller, plan }
     }
 }
 
@@ -193,7 +198,8 @@ impl ErrorShape for MlflowShape {
             ErrorCode::TooLarge => Code::TooLarge,
             ErrorCode::InvalidArgument => Code::InvalidParameterValue,
             ErrorCode::Unauthenticated => Code::Unauthenticated,
-            ErrorCode::PermissionDenied | ErrorCode::QuotaExceeded => Code::PermissionDenied,
+            ErrorCode::PermissionDenied => Code::PermissionDenied,
+            ErrorCode::QuotaExceeded => Code::QuotaExceeded,
             ErrorCode::NotFound if error.reason() == Some("RESOURCE_DOES_NOT_EXIST") => Code::ResourceDoesNotExist,
             ErrorCode::NotFound => Code::EndpointNotFound,
             ErrorCode::Conflict | ErrorCode::PreconditionFailed => Code::ResourceConflict,
