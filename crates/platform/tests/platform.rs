@@ -22,6 +22,8 @@ mod mail;
 mod outbound;
 #[path = "platform/outbox.rs"]
 mod outbox;
+#[path = "platform/secrets.rs"]
+mod secrets;
 
 use rhiza_store::MigrationSet;
 
