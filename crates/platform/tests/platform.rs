@@ -24,6 +24,8 @@ mod outbound;
 mod outbox;
 #[path = "platform/quotas.rs"]
 mod quotas;
+#[path = "platform/secrets.rs"]
+mod secrets;
 
 use rhiza_store::MigrationSet;
 

@@ -89,8 +89,58 @@ pub(crate) enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Make keys, and change them.
+    Secrets {
+        #[command(subcommand)]
+        command: SecretsCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Print the OpenAPI document of this version.
     Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// Print the complete settings of a production server, with a fresh master key, as a file of variables (.env).
+    Generate(GenerateOptions),
+    /// Seal everything anew under the newest master key, while servers run. Broken off, it goes on where it stopped.
+    Rotate,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GenerateOptions {
+    /// The address people type: https://…
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: String,
+    /// Network of a proxy in front that terminates TLS; may be repeated. Without it and without a certificate: this
+    /// machine.
+    #[arg(long = "trusted-proxy", value_name = "CIDR")]
+    pub(crate) trusted_proxies: Vec<String>,
+    /// Certificate (PEM), for a server that speaks HTTPS itself.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<String>,
+    /// Key of the certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<String>,
+    /// Mail server: smtp://HOST (STARTTLS) or smtps://HOST.
+    #[arg(long, value_name = "URL", conflicts_with = "without_mail")]
+    pub(crate) smtp_url: Option<String>,
+    /// User at the mail server.
+    #[arg(long, value_name = "NAME", requires = "smtp_password_stdin")]
+    pub(crate) smtp_user: Option<String>,
+    /// Read the user's password from standard input.
+    #[arg(long, requires = "smtp_user")]
+    pub(crate) smtp_password_stdin: bool,
+    /// Who the letters are from.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "without_mail")]
+    pub(crate) mail_from: Option<String>,
+    /// Send no letters: nobody can register with a verified address, reset a password or be invited by mail.
+    #[arg(long)]
+    pub(crate) without_mail: bool,
+    /// Write into this new file (mode 600) instead of printing.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use rhiza_kernel::Env;
 use rhiza_platform::config::{Config, Environment};
 use rhiza_platform::runtime;
+use rhiza_platform::secrets::SealedColumn;
 use rhiza_store::{BlobOptions, Blobs, Db, DbOptions, DbUrl, Isolation, MigrationSet, S3Options};
 
 use crate::error::Failure;
@@ -12,6 +13,9 @@ use crate::error::Failure;
 /// Every slice's schema, in the order in which they refer to each other.
 pub(crate) const MIGRATIONS: &[MigrationSet] =
     &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS];
+
+/// Every column that holds sealed values: what `rhiza secrets rotate` seals anew.
+pub(crate) const SEALED: &[SealedColumn] = &[rhiza_platform::mail::SEALED];
 
 /// The opened parts of an installation.
 #[derive(Clone)]

@@ -53,6 +53,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Audit { command, settings } => commands::audit::run(command, &settings).await,
         Command::Backup { command, settings } => commands::backup::run(command, &settings).await,
         Command::Import { command, settings } => commands::import::run(command, &settings).await,
+        Command::Secrets { command, settings } => commands::secrets::run(command, &settings).await,
         Command::Openapi => commands::openapi::run().await,
     }
 }

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Settings;
+use crate::commands::print;
 use crate::error::Failure;
 use crate::installation::Installation;
 use crate::router::{Application, public_url};
@@ -154,19 +155,17 @@ fn serve_config(config: &Config) -> Result<ServeConfig, Failure> {
 }
 
 /// Tells where the server is and, as long as there is no owner, how to become it.
-#[expect(clippy::print_stdout, reason = "the set-up link is for the person who started the server, not for the log")]
 async fn announce(installation: &Installation) -> Result<(), Failure> {
     let config = &installation.config;
     let public = config.public_url();
     tracing::info!(listen = %config.server.listen, public, version = env!("CARGO_PKG_VERSION"), "serving");
     let link = rhiza_identity::setup::ensure_link(&installation.db, &installation.env, &public_url(config)?).await?;
+    // For the person who started the server, not for the log. Whoever closed the pipe does not stop the server.
     match link {
-        Some(link) => {
-            println!(
-                "\n  Rhiza is running at {public}\n\n  Nobody owns it yet. Open this link once to set it up:\n\n    {link}\n"
-            );
-        }
-        None => println!("\n  Rhiza is running at {public}\n"),
+        Some(link) => print(&format!(
+            "\n  Rhiza is running at {public}\n\n  Nobody owns it yet. Open this link once to set it up:\n\n    {link}\n"
+        )),
+        None => print(&format!("\n  Rhiza is running at {public}\n")),
     }
     if config.env == Environment::Development && !config.server.listen.ip().is_loopback() && !config.has_tls() {
         tracing::warn!("listening beyond this machine without TLS: browsers will refuse to sign in");

@@ -4,15 +4,17 @@
 //! Several keys can be in use at once: new values are sealed under the newest, old values are opened with whichever key
 //! they name, and rotation seals them anew in batches while the server runs.
 
+mod aws;
 mod keys;
 mod provider;
 mod rotate;
 mod sealer;
 mod system;
+mod vault;
 
 pub use keys::{KEY_LENGTH, KeyId, KeyRing, MasterKey};
 pub use provider::{DEVELOPMENT_KEY, load};
-pub use rotate::{KeyKind, KeyValue, SealedColumn};
+pub use rotate::{KeyKind, KeyValue, Rotation, SealedColumn, rotate};
 pub use sealer::Sealer;
 pub use system::{check_keys, keys_in_use};
 

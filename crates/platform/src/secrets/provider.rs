@@ -4,14 +4,16 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rhiza_kernel::Env;
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
-use super::SecretsError;
 use super::keys::{KeyRing, MasterKey};
+use super::{SecretsError, aws, vault};
 use crate::config::{Config, Environment, SecretsConfig};
+use crate::outbound::{OperatorClient, operator_client};
 
 /// The file in the data folder that a development installation makes.
 pub const DEVELOPMENT_KEY: &str = "master.key";
@@ -35,6 +37,10 @@ pub async fn load(config: &Config, env: &Env) -> Result<KeyRing, SecretsError> {
         Given { place: "secrets.master_key".to_owned(), current: key, previous: Vec::new() }
     } else if !secrets.master_key_file.is_empty() {
         from_file(Path::new(&secrets.master_key_file), config.env)?
+    } else if !secrets.vault_address.is_empty() {
+        vault::load(secrets).await?
+    } else if !secrets.aws_secret_id.is_empty() {
+        aws::load(config, env).await?
     } else if config.env == Environment::Development {
         development(&config.data_dir.join(DEVELOPMENT_KEY), env)?
     } else {
@@ -44,6 +50,22 @@ pub async fn load(config: &Config, env: &Env) -> Result<KeyRing, SecretsError> {
     };
     ring(&given, secrets)
 }
+
+/// A client for a vault that the operator named. `authority`: a file of certificates, from the setting of that name.
+pub(super) fn client(authority: &str, setting: &str) -> Result<reqwest::Client, SecretsError> {
+    let roots = match authority {
+        "" => None,
+        file => Some(
+            fs::read_to_string(file)
+                .map_err(|e| SecretsError::Provider(format!("{setting}: {file} cannot be read: {e}")))?,
+        ),
+    };
+    let options = OperatorClient { total: Some(PATIENCE), roots, ..OperatorClient::default() };
+    operator_client(&options).map_err(|e| SecretsError::Provider(format!("no connection to a vault is possible: {e}")))
+}
+
+/// A vault that takes longer for one small answer is not well; a start that hangs says nothing.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 fn ring(given: &Given, secrets: &SecretsConfig) -> Result<KeyRing, SecretsError> {
     let current = MasterKey::parse(&given.current, &given.place)?;

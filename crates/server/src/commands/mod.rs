@@ -13,6 +13,7 @@ mod import_registry;
 mod import_wire;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+pub(crate) mod secrets;
 
 use crate::error::Failure;
 

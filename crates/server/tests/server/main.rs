@@ -13,5 +13,6 @@ mod backup;
 mod command_line;
 mod lifecycle;
 mod process;
+mod production;
 mod schema;
 mod walk;
