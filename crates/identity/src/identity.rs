@@ -18,6 +18,7 @@ use crate::freshness::Freshness;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::people::{PasswordCost, Passwords};
+use crate::service_accounts::ServiceAccounts;
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
 
@@ -54,6 +55,7 @@ struct Parts {
     projects: Projects,
     sessions: Sessions,
     keys: Keys,
+    service_accounts: ServiceAccounts,
     setup: Setup,
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
@@ -100,7 +102,8 @@ impl Identity {
         Ok(Self {
             parts: Arc::new(Parts {
                 projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
-                keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
+                keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
+                service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 authenticator: Arc::new(authenticator),
@@ -191,6 +194,10 @@ impl Identity {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.parts.keys
+    }
+
+    pub(crate) fn service_accounts(&self) -> &ServiceAccounts {
+        &self.parts.service_accounts
     }
 
     pub(crate) fn setup(&self) -> &Setup {
