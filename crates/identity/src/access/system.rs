@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{OrgId, Permission, Permissions, ProjectId, RoleId, RoleRef, ServiceAccountId, TypedId as _, UserId};
+use rhiza_kernel::{
+    OrgId, Permission, Permissions, ProjectId, RoleId, RoleRef, ServiceAccountId, TypedId as _, UserId,
+};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;

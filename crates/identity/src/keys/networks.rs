@@ -35,7 +35,8 @@ impl Networks {
     /// Reads what somebody asks for; a fault names the place in the list.
     pub(super) fn parse(texts: &[String]) -> Result<Self, Vec<(String, String)>> {
         if texts.is_empty() || texts.len() > MOST {
-            let detail = format!("must name 1 to {MOST} networks; leave it out for a key that may be used from anywhere");
+            let detail =
+                format!("must name 1 to {MOST} networks; leave it out for a key that may be used from anywhere");
             return Err(vec![(String::new(), detail)]);
         }
         let (mut nets, mut faults) = (Vec::with_capacity(texts.len()), Vec::new());

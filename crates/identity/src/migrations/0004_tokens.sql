@@ -28,6 +28,8 @@ CREATE INDEX api_keys_by_service_account ON api_keys (org_id, service_account_id
 -- Keys that sign access tokens. The private half is sealed. No tenant sees this table.
 CREATE TABLE signing_keys (
   kid {text} PRIMARY KEY NOT NULL,
+  -- Counts the keys: of two processes that make the next one at the same time, one succeeds.
+  generation BIGINT NOT NULL UNIQUE,
   algorithm {text} NOT NULL,
   public_key {bytes} NOT NULL,
   sealed_private_key {bytes} NOT NULL,
@@ -67,6 +69,8 @@ CREATE TABLE refresh_tokens (
   family_id {uuid} NOT NULL REFERENCES token_families (family_id),
   created_at {timestamptz} NOT NULL,
   expires_at {timestamptz} NOT NULL,
-  used_at {timestamptz}
+  used_at {timestamptz},
+  -- From which address, to tell a client that lost the answer from a thief.
+  used_from {text}
 );
 CREATE INDEX refresh_tokens_by_family ON refresh_tokens (family_id);

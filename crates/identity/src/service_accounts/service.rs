@@ -71,14 +71,16 @@ impl ServiceAccounts {
         must_not_be_confined(access)?;
         let mut faults = Faults::default();
         let name = faults.take("/name", people::display_name(&new.name));
-        let description = faults.take("/description", model::description(new.description.as_deref().unwrap_or_default()));
+        let description =
+            faults.take("/description", model::description(new.description.as_deref().unwrap_or_default()));
         let role = self.role(access, &new.role, &mut faults).await?;
         let (Some(name), Some(description), Some(role)) = (name, description, role) else {
             return Err(faults.into_error());
         };
         let tx = self.db.write(&access.scope).await?;
         let maker = keys::store::maker(&tx, &access.scope, &access.principal.actor).await?;
-        let maker = maker.ok_or_else(|| IdentityError::Denied("A service account needs a person who made it.".into()))?;
+        let maker =
+            maker.ok_or_else(|| IdentityError::Denied("A service account needs a person who made it.".into()))?;
         let account = ServiceAccount {
             id: self.env.new_id(),
             name,
@@ -175,7 +177,8 @@ impl ServiceAccounts {
         let scope: &OrgScope = &access.scope;
         let (before, after) = (before.map(shown), after.map(shown));
         let event = Event::new(&format!("rhiza.identity.service_account.{verb}d"), id.clone());
-        outbox::emit(tx, scope, event.data(after.as_ref().or(before.as_ref()).unwrap_or(&Value::Null)), &self.env).await?;
+        outbox::emit(tx, scope, event.data(after.as_ref().or(before.as_ref()).unwrap_or(&Value::Null)), &self.env)
+            .await?;
         let mut entry = Entry::new(&access.caller, &format!("identity.service_account.{verb}"), id);
         if let Some(before) = &before {
             entry = entry.before(before);

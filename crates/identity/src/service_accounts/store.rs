@@ -127,11 +127,14 @@ pub(super) async fn delete(tx: &Tx, scope: &OrgScope, id: ServiceAccountId) -> R
     let keys: Vec<HashRow> =
         tx.fetch_all(&format!("SELECT secret_hash FROM api_keys WHERE {of_account}"), row()).await?;
     for sql in [
-        format!("DELETE FROM refresh_tokens WHERE org_id = $1 AND family_id IN
-                 (SELECT family_id FROM token_families WHERE {of_account})"),
+        format!(
+            "DELETE FROM refresh_tokens WHERE org_id = $1 AND family_id IN
+                 (SELECT family_id FROM token_families WHERE {of_account})"
+        ),
         format!("DELETE FROM token_families WHERE {of_account}"),
         format!("DELETE FROM api_keys WHERE {of_account}"),
-        "DELETE FROM project_roles WHERE org_id = $1 AND subject_kind = 'service_account' AND subject_id = $2".to_owned(),
+        "DELETE FROM project_roles WHERE org_id = $1 AND subject_kind = 'service_account' AND subject_id = $2"
+            .to_owned(),
         format!("DELETE FROM service_accounts WHERE {of_account}"),
     ] {
         tx.execute(&sql, row()).await?;
