@@ -10,12 +10,9 @@ use serde_json::{Value, json};
 use crate::site::{OURS, Reply, SETS, Site, bearer};
 
 fn text(reply: &Reply, pointer: &str) -> String {
-    reply
-        .body
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_else(|| panic!("{pointer}: {}", reply.body))
-        .to_owned()
+    let found = reply.body.pointer(pointer).and_then(Value::as_str);
+    assert!(found.is_some(), "no {pointer} in {}", reply.body);
+    found.unwrap().to_owned()
 }
 
 /// Makes a key; the answer and its bearer header.
