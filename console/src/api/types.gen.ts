@@ -116,6 +116,10 @@ export type AuditEntry = {
  */
 export type CreateKey = {
     /**
+     * Addresses and networks from which it may be used, at most 100; absent for anywhere.
+     */
+    allowed_networks?: Array<string> | null;
+    /**
      * When it ends by itself; absent or `null` for never.
      */
     expires_at?: string | null;
@@ -133,6 +137,10 @@ export type CreateKey = {
      * needs, and nothing that manages people, projects or keys.
      */
     scopes?: Array<string> | null;
+    /**
+     * The service account it acts for, by id; absent for the caller. Needs `members:manage`.
+     */
+    service_account_id?: string | null;
 };
 
 /**
@@ -148,6 +156,21 @@ export type CreateProject = {
      * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
      */
     slug?: string | null;
+};
+
+/**
+ * A service account to be made.
+ */
+export type CreateServiceAccount = {
+    description?: string | null;
+    /**
+     * Not the name of another service account of the organisation.
+     */
+    name: string;
+    /**
+     * A fixed role or the id of one of the organisation's own, which includes nothing that the caller lacks.
+     */
+    role: string;
 };
 
 /**
@@ -339,6 +362,10 @@ export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
  * An API key, without its secret.
  */
 export type Key = {
+    /**
+     * The networks from which it may be used; `null` for anywhere.
+     */
+    allowed_networks?: Array<string> | null;
     created_at: string;
     /**
      * Who made it and answers for it.
@@ -366,9 +393,17 @@ export type Key = {
      */
     role?: string | null;
     /**
+     * The key that it replaces.
+     */
+    rotated_from?: string | null;
+    /**
      * What it may be used for; `*` is everything its role allows.
      */
     scopes: Array<string>;
+    /**
+     * The service account it acts for; `null` when it acts for whoever made it.
+     */
+    service_account_id?: string | null;
 };
 
 /**
@@ -469,10 +504,8 @@ export type Me = {
      * The role in the organisation: a fixed one, or the id of one of the organisation's own.
      */
     role: string;
-    /**
-     * The person; for an API key, the person who answers for it.
-     */
-    user: MeUser;
+    service_account?: MeServiceAccount | null;
+    user?: MeUser | null;
 };
 
 /**
@@ -499,6 +532,14 @@ export type MeProject = {
      */
     roles: Array<string>;
     slug: string;
+};
+
+/**
+ * A program's own account.
+ */
+export type MeServiceAccount = {
+    id: string;
+    name: string;
 };
 
 /**
@@ -2337,6 +2378,20 @@ export type PageProject = {
 /**
  * A page of a list.
  */
+export type PageServiceAccount = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<ServiceAccount>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
 export type PageSession = {
     /**
      * The items, in the list's stable order.
@@ -2478,6 +2533,16 @@ export type RegistrationSearch = {
      * Their ids, at most 200.
      */
     model_ids: Array<string>;
+};
+
+/**
+ * How a key is to be replaced.
+ */
+export type RotateKey = {
+    /**
+     * For how long the old key still works: at most 30 days, a day when absent.
+     */
+    overlap_seconds?: number | null;
 };
 
 /**
@@ -2781,6 +2846,25 @@ export type SeriesResult = {
 };
 
 /**
+ * A program's own account.
+ */
+export type ServiceAccount = {
+    created_at: string;
+    created_by: string;
+    description: string;
+    /**
+     * Since when its keys open nothing.
+     */
+    disabled_at?: string | null;
+    id: string;
+    name: string;
+    /**
+     * The role in the organisation: a fixed one, or the id of one of the organisation's own.
+     */
+    role: string;
+};
+
+/**
  * A browser session.
  */
 export type Session = {
@@ -2859,6 +2943,19 @@ export type UpdateProject = {
      * Whether only those with a role in it, and those who manage projects, may enter.
      */
     private?: boolean | null;
+};
+
+/**
+ * What to change; what is absent stays.
+ */
+export type UpdateServiceAccount = {
+    description?: string | null;
+    /**
+     * Whether its keys and tokens open nothing for now.
+     */
+    disabled?: boolean | null;
+    name?: string | null;
+    role?: string | null;
 };
 
 /**
@@ -10312,6 +10409,73 @@ export type DeleteKeyResponses = {
 
 export type DeleteKeyResponse = DeleteKeyResponses[keyof DeleteKeyResponses];
 
+export type RotateKeyData = {
+    body: RotateKey;
+    path: {
+        /**
+         * The id of the key to be replaced.
+         */
+        key_id: string;
+    };
+    query?: never;
+    url: '/api/v1/keys/{key_id}/rotate';
+};
+
+export type RotateKeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RotateKeyError = RotateKeyErrors[keyof RotateKeyErrors];
+
+export type RotateKeyResponses = {
+    201: CreatedKey;
+};
+
+export type RotateKeyResponse = RotateKeyResponses[keyof RotateKeyResponses];
+
 export type ListMailsData = {
     body?: never;
     path?: never;
@@ -10717,6 +10881,349 @@ export type UpdateProjectResponses = {
 };
 
 export type UpdateProjectResponse = UpdateProjectResponses[keyof UpdateProjectResponses];
+
+export type ListServiceAccountsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/service-accounts';
+};
+
+export type ListServiceAccountsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListServiceAccountsError = ListServiceAccountsErrors[keyof ListServiceAccountsErrors];
+
+export type ListServiceAccountsResponses = {
+    200: PageServiceAccount;
+};
+
+export type ListServiceAccountsResponse = ListServiceAccountsResponses[keyof ListServiceAccountsResponses];
+
+export type CreateServiceAccountData = {
+    body: CreateServiceAccount;
+    path?: never;
+    query?: never;
+    url: '/api/v1/service-accounts';
+};
+
+export type CreateServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateServiceAccountError = CreateServiceAccountErrors[keyof CreateServiceAccountErrors];
+
+export type CreateServiceAccountResponses = {
+    201: ServiceAccount;
+};
+
+export type CreateServiceAccountResponse = CreateServiceAccountResponses[keyof CreateServiceAccountResponses];
+
+export type DeleteServiceAccountData = {
+    body?: never;
+    path: {
+        /**
+         * The account's id.
+         */
+        service_account_id: string;
+    };
+    query?: never;
+    url: '/api/v1/service-accounts/{service_account_id}';
+};
+
+export type DeleteServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteServiceAccountError = DeleteServiceAccountErrors[keyof DeleteServiceAccountErrors];
+
+export type DeleteServiceAccountResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type DeleteServiceAccountResponse = DeleteServiceAccountResponses[keyof DeleteServiceAccountResponses];
+
+export type GetServiceAccountData = {
+    body?: never;
+    path: {
+        /**
+         * The account's id.
+         */
+        service_account_id: string;
+    };
+    query?: never;
+    url: '/api/v1/service-accounts/{service_account_id}';
+};
+
+export type GetServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetServiceAccountError = GetServiceAccountErrors[keyof GetServiceAccountErrors];
+
+export type GetServiceAccountResponses = {
+    200: ServiceAccount;
+};
+
+export type GetServiceAccountResponse = GetServiceAccountResponses[keyof GetServiceAccountResponses];
+
+export type UpdateServiceAccountData = {
+    body: UpdateServiceAccount;
+    headers?: {
+        /**
+         * The ETag the account had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
+    path: {
+        /**
+         * The account's id.
+         */
+        service_account_id: string;
+    };
+    query?: never;
+    url: '/api/v1/service-accounts/{service_account_id}';
+};
+
+export type UpdateServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateServiceAccountErrors];
+
+export type UpdateServiceAccountResponses = {
+    200: ServiceAccount;
+};
+
+export type UpdateServiceAccountResponse = UpdateServiceAccountResponses[keyof UpdateServiceAccountResponses];
 
 export type ListSessionsData = {
     body?: never;

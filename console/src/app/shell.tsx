@@ -123,17 +123,17 @@ function Account() {
       trigger={
         <button type="button" className="flex w-full items-center gap-2 rounded-md p-1.5 text-left hover:bg-hover max-lg:justify-center">
           <span aria-hidden className="flex size-6 shrink-0 items-center justify-center rounded-full bg-accent-soft text-2xs font-semibold text-accent">
-            {initials(me?.user.name ?? '')}
+            {initials(me?.user?.name ?? '')}
           </span>
-          <span className="min-w-0 truncate max-lg:sr-only">{me?.user.name}</span>
+          <span className="min-w-0 truncate max-lg:sr-only">{me?.user?.name}</span>
           <span className="sr-only">Account and theme</span>
         </button>
       }
     >
       <div className="px-2 py-1.5">
-        <div className="font-medium">{me?.user.name}</div>
+        <div className="font-medium">{me?.user?.name}</div>
         <div className="text-xs text-muted wrap-anywhere">
-          {me?.user.email} · {me?.role}
+          {me?.user?.email} · {me?.role}
         </div>
       </div>
       <MenuSeparator />

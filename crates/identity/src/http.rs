@@ -5,7 +5,7 @@ use rhiza_web::ApiError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
-use crate::{Identity, keys, organizations, people, sessions, setup};
+use crate::{Identity, keys, organizations, people, service_accounts, sessions, setup};
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
 #[must_use]
@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(people::http::router())
         .merge(organizations::http::router())
         .merge(keys::http::router())
+        .merge(service_accounts::http::router())
 }
 
 /// The error as an answer, with how long to wait where waiting helps.

@@ -19,6 +19,7 @@ use crate::freshness::Freshness;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::people::{PasswordCost, Passwords};
+use crate::service_accounts::ServiceAccounts;
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
 use crate::throttle::Throttle;
@@ -59,6 +60,7 @@ struct Parts {
     sessions: Sessions,
     throttle: Throttle,
     keys: Keys,
+    service_accounts: ServiceAccounts,
     setup: Setup,
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
@@ -108,7 +110,8 @@ impl Identity {
         Ok(Self {
             parts: Arc::new(Parts {
                 projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
-                keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
+                keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
+                service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 throttle,
@@ -206,6 +209,10 @@ impl Identity {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.parts.keys
+    }
+
+    pub(crate) fn service_accounts(&self) -> &ServiceAccounts {
+        &self.parts.service_accounts
     }
 
     pub(crate) fn setup(&self) -> &Setup {

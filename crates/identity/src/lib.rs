@@ -15,6 +15,7 @@ mod identity;
 mod keys;
 mod organizations;
 mod people;
+mod service_accounts;
 mod sessions;
 pub mod setup;
 mod throttle;
@@ -24,7 +25,7 @@ pub use errors::IdentityError;
 pub(crate) use http::refuse;
 pub use http::router;
 pub use identity::{Identity, IdentityOptions};
-pub use keys::{ApiKey, KeyText, NewKey, Scopes};
+pub use keys::{ApiKey, KeyText, Networks, NewKey, Scopes};
 pub use organizations::{
     DEFAULT_SLUG, NewProject, Organization, PlacedProject, PlanSet, Project, ProjectChange, ProjectDirectory,
     ProjectRef, Projects, Slug, placed_projects, set_plan,

@@ -4,4 +4,4 @@
 mod model;
 pub(crate) mod system;
 
-pub(crate) use model::{Membership, Shown};
+pub(crate) use model::{Holder, Membership, Shown};

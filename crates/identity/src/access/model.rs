@@ -2,10 +2,27 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{Permission, Permissions, ProjectId, RoleId, RoleRef};
-use rhiza_platform::authz::{Grants, Policies, Standing};
+use rhiza_kernel::{Permission, Permissions, ProjectId, RoleId, RoleRef, ServiceAccountId, UserId};
+use rhiza_platform::authz::{Actor, Grants, Policies, Standing};
 
 use crate::organizations::ProjectRef;
+
+/// Whose membership counts: a person's or a program's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Person(UserId),
+    ServiceAccount(ServiceAccountId),
+}
+
+impl Holder {
+    /// The one behind `actor`; nobody when it is Rhiza itself.
+    pub(crate) fn of(actor: &Actor) -> Option<Self> {
+        match actor.service_account() {
+            Some(account) => Some(Self::ServiceAccount(account.id)),
+            None => actor.user().map(Self::Person),
+        }
+    }
+}
 
 /// What an organisation has given to one of its members, person or program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +84,12 @@ impl Membership {
             allowed: policies.decide(standing),
             roles: Arc::from(roles),
         }
+    }
+
+    /// Everything the member may do anywhere, by any of their roles.
+    pub(crate) fn anywhere(&self, policies: &Policies) -> Permissions {
+        let of_projects = self.projects.iter().map(|(_, role)| self.of_role(policies, *role));
+        of_projects.fold(self.of_role(policies, self.role), Permissions::union)
     }
 
     /// What a role includes, be it fixed or the organisation's own.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{OrgId, Permission, Permissions, ProjectId, RoleId, RoleRef, TypedId as _, UserId};
+use rhiza_kernel::{
+    OrgId, Permission, Permissions, ProjectId, RoleId, RoleRef, ServiceAccountId, TypedId as _, UserId,
+};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
 
-use super::Membership;
+use super::{Holder, Membership};
 
 #[derive(Debug, FromQueryResult)]
 struct MemberRow {
@@ -53,6 +55,47 @@ pub(crate) async fn of_person(tx: &Tx, org: OrgId, user: UserId) -> Result<Optio
     compose(tx, org, row, projects).await.map(Some)
 }
 
+/// What the organisation has given to a service account; nothing when there is none, or it is shut.
+pub(crate) async fn of_service_account(
+    tx: &Tx,
+    org: OrgId,
+    account: ServiceAccountId,
+) -> Result<Option<Membership>, StoreError> {
+    let row: Option<MemberRow> = tx
+        .fetch_optional(
+            "SELECT s.role, o.plan, o.require_second_factor
+               FROM service_accounts s JOIN organizations o ON o.org_id = s.org_id
+              WHERE s.org_id = $1 AND s.service_account_id = $2 AND s.disabled_at IS NULL",
+            binds![org.uuid(), account.uuid()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let projects: Vec<ProjectRoleRow> = tx
+        .fetch_all(
+            "SELECT project_id, role FROM project_roles
+              WHERE org_id = $1 AND subject_kind = 'service_account' AND subject_id = $2",
+            binds![org.uuid(), account.uuid()],
+        )
+        .await?;
+    compose(tx, org, row, projects).await.map(Some)
+}
+
+/// What the organisation has given to a person or a program.
+pub(crate) async fn of_holder(tx: &Tx, org: OrgId, holder: Holder) -> Result<Option<Membership>, StoreError> {
+    match holder {
+        Holder::Person(user) => of_person(tx, org, user).await,
+        Holder::ServiceAccount(account) => of_service_account(tx, org, account).await,
+    }
+}
+
+/// As [`of_holder`], in a transaction of its own.
+pub(crate) async fn find_holder(db: &Db, org: OrgId, holder: Holder) -> Result<Option<Membership>, StoreError> {
+    let tx = db.system_read().await?;
+    let found = of_holder(&tx, org, holder).await?;
+    tx.rollback().await?;
+    Ok(found)
+}
+
 /// As [`of_person`], in a transaction of its own.
 pub(crate) async fn find(db: &Db, org: OrgId, user: UserId) -> Result<Option<Membership>, StoreError> {
     let tx = db.system_read().await?;
@@ -76,6 +119,34 @@ async fn compose(tx: &Tx, org: OrgId, row: MemberRow, projects: Vec<ProjectRoleR
     };
     let plan = Arc::from(row.plan);
     Ok(Membership { role, projects, own_roles, plan, second_factor_required: row.require_second_factor })
+}
+
+/// As [`of_holder`], knowing what all of the organisation's own roles include.
+pub(crate) async fn with_roles(tx: &Tx, org: OrgId, holder: Holder) -> Result<Option<Membership>, StoreError> {
+    let Some(mut membership) = of_holder(tx, org, holder).await? else { return Ok(None) };
+    membership.own_roles = own_roles(tx, org).await?;
+    Ok(Some(membership))
+}
+
+/// As [`with_roles`], in a transaction of its own.
+pub(crate) async fn find_with_roles(db: &Db, org: OrgId, holder: Holder) -> Result<Option<Membership>, StoreError> {
+    let tx = db.system_read().await?;
+    let found = with_roles(&tx, org, holder).await?;
+    tx.rollback().await?;
+    Ok(found)
+}
+
+/// Makes `membership` know what `role` includes, where it is one that the organisation made.
+pub(crate) async fn know_role(
+    tx: &Tx,
+    org: OrgId,
+    membership: &mut Membership,
+    role: RoleRef,
+) -> Result<(), StoreError> {
+    if matches!(role, RoleRef::Custom(_)) && membership.own_roles.is_empty() {
+        membership.own_roles = own_roles(tx, org).await?;
+    }
+    Ok(())
 }
 
 /// What each role that the organisation made includes.

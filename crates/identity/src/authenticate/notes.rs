@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{Env, KeyId, OrgId, SessionId, UserId};
+use rhiza_platform::authz::Actor;
 use rhiza_store::{Db, StoreError};
 
 use super::system;
@@ -32,8 +33,20 @@ pub(crate) struct FailedSignIn {
     pub(crate) at: DateTime<Utc>,
 }
 
+/// A credential that was good, but not from where it was used.
+#[derive(Debug, Clone)]
+pub(super) struct Elsewhere {
+    pub(super) org: OrgId,
+    pub(super) actor: Actor,
+    pub(super) address: IpAddr,
+    pub(super) at: DateTime<Utc>,
+    pub(super) times: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Pending {
+    /// By credential and address: whoever has found a key tries it more than once.
+    pub(super) elsewhere: HashMap<(String, IpAddr), Elsewhere>,
     pub(super) keys: HashMap<KeyId, DateTime<Utc>>,
     pub(super) sessions: HashMap<SessionId, DateTime<Utc>>,
     pub(super) failed: Vec<FailedSignIn>,
@@ -62,6 +75,17 @@ impl Notes {
         }
     }
 
+    pub(crate) fn refused_elsewhere(&self, org: OrgId, actor: &Actor, address: IpAddr, at: DateTime<Utc>) {
+        let mut pending = self.pending();
+        let key = (actor.id_text(), address);
+        if let Some(known) = pending.elsewhere.get_mut(&key) {
+            known.times += 1;
+        } else if pending.elsewhere.len() < MAX_FAILED {
+            let refused = Elsewhere { org, actor: actor.clone(), address, at, times: 1 };
+            pending.elsewhere.insert(key, refused);
+        }
+    }
+
     pub(crate) fn sign_in_failed(&self, failed: FailedSignIn) {
         let mut pending = self.pending();
         if pending.failed.len() < MAX_FAILED {
@@ -83,6 +107,7 @@ impl Notes {
             );
         }
         system::write_uses(db, &pending, idle).await?;
+        system::record_elsewhere(db, env, pending.elsewhere.into_values().collect()).await?;
         system::record_failed(db, env, pending.failed).await
     }
 }

@@ -43,7 +43,7 @@ impl IdentityAuthenticator {
         Self { db, env, keys, sessions, directory, policies, notes }
     }
 
-    async fn by_key(&self, secret: &SecretString, asked: Option<&RequestedProject>) -> Result<Principal, AuthError> {
+    async fn by_key(&self, secret: &SecretString, credentials: &Credentials) -> Result<Principal, AuthError> {
         let hash = KeyText::parse(secret.expose_secret()).ok_or(AuthError::Invalid)?.hash();
         let read = || async { Ok::<_, StoreError>(keys::system::find(&self.db, hash).await?.map(Arc::new)) };
         let found = self.keys.get(hash, read).await.map_err(unavailable)?;
@@ -56,16 +56,20 @@ impl IdentityAuthenticator {
             return Err(AuthError::Expired);
         }
         let Some(membership) = &opens.membership else { return Err(AuthError::Revoked) };
+        if opens.networks.as_ref().is_some_and(|nets| !nets.contains(credentials.address)) {
+            self.notes.refused_elsewhere(opens.org, &opens.actor, credentials.address, now);
+            return Err(AuthError::AddressRefused);
+        }
         self.notes.key_used(opens.key, opens.last_used_at, now);
         let of_role = opens.role.map(|role| membership.of_role(&self.policies, role));
         let who = Who {
             org: opens.org,
-            actor: Actor::Key { id: opens.key, owner: Some(opens.owner), service_account: None },
+            actor: opens.actor.clone(),
             membership,
             shown: Shown::program(opens.scopes.limits(of_role)),
             confined_to: opens.project,
         };
-        self.principal(who, asked).await
+        self.principal(who, credentials.project.as_ref()).await
     }
 
     async fn by_session(&self, token: &SecretString, asked: Option<&RequestedProject>) -> Result<Principal, AuthError> {
@@ -137,12 +141,11 @@ pub(crate) struct Who<'a> {
 #[async_trait]
 impl Authenticator for IdentityAuthenticator {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Principal, AuthError> {
-        let asked = credentials.project.as_ref();
         match &credentials.presented {
             Presented::Bearer(key) | Presented::ApiKey(key) | Presented::Basic { password: key, .. } => {
-                self.by_key(key, asked).await
+                self.by_key(key, credentials).await
             }
-            Presented::Session(token) => self.by_session(token, asked).await,
+            Presented::Session(token) => self.by_session(token, credentials.project.as_ref()).await,
         }
     }
 }

@@ -8,7 +8,7 @@ use rhiza_platform::authz::{Actor, Caller};
 use rhiza_store::{Db, StoreError, binds};
 use serde_json::json;
 
-use super::notes::{FailedSignIn, Pending, USED_EVERY};
+use super::notes::{Elsewhere, FailedSignIn, Pending, USED_EVERY};
 
 /// Writes when keys and sessions were last used, unless something as recent is there already (another process serves
 /// the same key).
@@ -34,6 +34,23 @@ pub(super) async fn write_uses(db: &Db, pending: &Pending, idle: Duration) -> Re
         .await?;
     }
     tx.commit().await
+}
+
+/// Puts uses of good credentials from where they may not be used into the audit chain.
+pub(super) async fn record_elsewhere(db: &Db, env: &Env, mut refused: Vec<Elsewhere>) -> Result<(), StoreError> {
+    refused.sort_by_key(|r| r.org);
+    for group in refused.chunk_by(|a, b| a.org == b.org) {
+        let Some(scope) = group.first().map(|r| OrgScope::new(r.org)) else { continue };
+        let tx = db.write(&scope).await?;
+        for refused in group {
+            let caller = Caller { actor: refused.actor.clone(), address: Some(refused.address), request_id: None };
+            let after = json!({ "at": refused.at, "times": refused.times });
+            let entry = Entry::new(&caller, "identity.credential.refuse_address", refused.actor.id_text());
+            audit::record(&tx, &scope, entry.after(&after), env).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Puts refused sign-ins on existing accounts into the audit chain of the account's organisation.

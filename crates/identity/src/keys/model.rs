@@ -1,7 +1,10 @@
 //! A key and what it is limited to.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{KeyId, Permission, Permissions, ProjectId, RoleRef, UserId};
+use rhiza_kernel::{KeyId, Permission, Permissions, ProjectId, RoleRef, ServiceAccountId, UserId};
+
+use super::Networks;
+use crate::access::Holder;
 
 /// What a key may be used for, within its role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,12 @@ pub struct ApiKey {
     pub role: Option<RoleRef>,
     /// Who made it and answers for it.
     pub created_by: UserId,
+    /// The service account it acts for; `None` when it acts for whoever made it.
+    pub service_account: Option<ServiceAccountId>,
+    /// The networks from which it may be used; `None` for anywhere.
+    pub allowed_networks: Option<Networks>,
+    /// The key that it replaces.
+    pub rotated_from: Option<KeyId>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
@@ -92,6 +101,13 @@ pub struct ApiKey {
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it was withdrawn.
     pub revoked_at: Option<DateTime<Utc>>,
+}
+
+impl ApiKey {
+    /// Whose membership the key stands on.
+    pub(crate) fn holder(&self) -> Holder {
+        self.service_account.map_or(Holder::Person(self.created_by), Holder::ServiceAccount)
+    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
-//! Making, listing and withdrawing API keys.
+//! Making, listing, replacing and withdrawing API keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{Env, KeyId, OrgScope, Permission, Permissions, RoleRef, TypedId as _, UserId};
+use rhiza_kernel::{Env, KeyId, OrgScope, Permission, Permissions, RoleRef, ServiceAccountId, TypedId as _, UserId};
 use rhiza_platform::audit::{self, Entry};
-use rhiza_platform::authz::{Access, Caller, Grants, Policies, Principal};
+use rhiza_platform::authz::{Access, Caller, Policies, Principal};
 use rhiza_platform::outbox::{self, Event};
 use rhiza_store::{Db, StoreError, Tx};
 use serde_json::json;
 
-use super::model::ALL;
-use super::store::Visible;
-use super::{ApiKey, KeyHash, KeyText, Scopes, store, system};
-use crate::access::{self, Membership};
+use super::grants::{giveable_role, manages_accounts, may_hold, read_scopes};
+use super::store::{Maker, Visible};
+use super::{ApiKey, KeyHash, KeyText, Networks, Scopes, store, system};
+use crate::access::{self, Holder, Membership};
 use crate::errors::{Faults, IdentityError};
 use crate::fresh::Fresh;
 use crate::people;
@@ -31,6 +32,10 @@ pub struct NewKey {
     pub role: Option<String>,
     /// Whether it belongs to the whole organisation instead of the chosen project.
     pub organization_wide: bool,
+    /// The service account it acts for; absent means the maker.
+    pub service_account: Option<String>,
+    /// Addresses and networks from which it may be used; absent means anywhere the maker's own credential may.
+    pub allowed_networks: Option<Vec<String>>,
 }
 
 /// What each key opens, remembered for a second.
@@ -59,25 +64,37 @@ impl Keys {
     /// Makes a key. Its text is in the result and nowhere else.
     pub(crate) async fn create(&self, access: &Access, new: NewKey) -> Result<(ApiKey, KeyText), IdentityError> {
         let scope = access.scope.org_scope();
-        let owner = access.principal.actor.user();
-        let owner = owner.ok_or_else(|| IdentityError::Denied("A key needs a person who answers for it.".into()))?;
-        let membership = access::system::find(&self.db, scope.org, owner).await?;
-        let (name, role, scopes) = self.grants(&access.principal, membership.as_ref(), &new)?;
-        let tx = self.db.write(&scope).await?;
+        let principal = &access.principal;
         if new.organization_wide {
-            may_be_organization_wide(&access.principal)?;
+            may_be_organization_wide(principal)?;
         }
+        let asker = Holder::of(&principal.actor).ok_or_else(nobody)?;
+        let own = self.membership(&scope, asker).await?.ok_or(IdentityError::NotFound("member"))?;
+        let account = match new.service_account.as_deref() {
+            Some(text) => Some(self.account(&scope, principal, text).await?),
+            // A program's key makes keys for the program.
+            None => match asker {
+                Holder::ServiceAccount(id) => Some((id, own.clone())),
+                Holder::Person(_) => None,
+            },
+        };
+        let tx = self.db.write(&scope).await?;
+        let maker = store::maker(&tx, &scope, &principal.actor).await?.ok_or_else(nobody)?;
+        let granted = self.grants(principal, &maker, &own, account.as_ref().map(|(_, m)| m), &new)?;
         let text = KeyText::generate(&self.env);
         let key = ApiKey {
             id: self.env.new_id(),
             project: (!new.organization_wide).then_some(access.scope.project),
-            name,
+            name: granted.name,
             prefix: text.shown(),
-            scopes,
-            role,
-            created_by: owner,
+            scopes: granted.scopes,
+            role: granted.role,
+            created_by: maker.person,
+            service_account: account.map(|(id, _)| id),
+            allowed_networks: granted.networks,
+            rotated_from: None,
             created_at: self.env.now(),
-            expires_at: new.expires_at,
+            expires_at: granted.expires_at,
             last_used_at: None,
             revoked_at: None,
         };
@@ -87,42 +104,110 @@ impl Keys {
         Ok((key, text))
     }
 
-    /// Name, role and scopes of the new key, none of which may exceed what its maker has where the key will work.
+    /// The service account of this id and what it has been given, for a caller who may act for it.
+    async fn account(
+        &self,
+        scope: &OrgScope,
+        principal: &Principal,
+        id: &str,
+    ) -> Result<(ServiceAccountId, Membership), IdentityError> {
+        let missing = || IdentityError::field("/service_account_id", "is no service account of this organisation");
+        let id: ServiceAccountId = id.parse().map_err(|_| missing())?;
+        if Holder::of(&principal.actor) != Some(Holder::ServiceAccount(id)) {
+            manages_accounts(principal)?;
+        }
+        let membership = self.membership(scope, Holder::ServiceAccount(id)).await?.ok_or_else(missing)?;
+        Ok((id, membership))
+    }
+
+    /// What a holder has been given, with what the organisation's own roles include.
+    async fn membership(&self, scope: &OrgScope, holder: Holder) -> Result<Option<Membership>, StoreError> {
+        access::system::find_with_roles(&self.db, scope.org, holder).await
+    }
+
+    /// What the new key gets, none of which may exceed what its maker has where the key will work.
     fn grants(
         &self,
-        maker: &Principal,
-        membership: Option<&Membership>,
+        principal: &Principal,
+        maker: &Maker,
+        own: &Membership,
+        account: Option<&Membership>,
         new: &NewKey,
-    ) -> Result<(String, Option<RoleRef>, Scopes), IdentityError> {
+    ) -> Result<Granted, IdentityError> {
         let mut faults = Faults::default();
         let name = faults.take("/name", people::display_name(&new.name));
         if new.expires_at.is_some_and(|at| at <= self.env.now()) {
             faults.push("/expires_at", "must be in the future");
         }
-        let grants = if new.organization_wide { &maker.in_organization } else { &maker.in_project };
-        let includes = |role| membership.map_or(Permissions::ALL, |m| m.of_role(&self.policies, role));
-        let role = match new.role.as_deref().map(str::parse::<RoleRef>) {
-            None => None,
-            Some(Ok(role)) if includes(role).is_within(grants.held) => Some(role),
-            Some(Ok(_)) => {
-                faults.push("/role", "may do things that you may not");
-                None
-            }
-            Some(Err(_)) => {
-                faults.push("/role", "must be a role: owner, admin, engineer, scientist, reviewer, analyst, viewer or the id of one of your own");
-                None
-            }
-        };
-        let within = role.map_or(Permissions::ALL, includes);
+        let grants = if new.organization_wide { &principal.in_organization } else { &principal.in_project };
+        let role = new.role.as_deref();
+        let role = role.and_then(|role| faults.take("/role", giveable_role(&self.policies, own, role, grants.held)));
+        let within = role.map_or(Permissions::ALL, |role| own.of_role(&self.policies, role));
         let grantable = grants.allowed.intersect(within);
         let scopes = match &new.scopes {
             None => Scopes::for_work(|p| grantable.contains(p)),
             Some(names) => read_scopes(names, grants, grantable, &mut faults),
         };
+        let too_much = |account: &Membership| !account.anywhere(&self.policies).is_within(grants.allowed);
+        if scopes == Scopes::All && role.is_none() && account.is_some_and(too_much) {
+            faults.push("/scopes", "cannot be *: the service account may do things that you may not");
+        }
+        let expires_at = maker.ending(new.expires_at, &mut faults);
+        let networks = maker.networks(new.allowed_networks.as_deref(), &mut faults);
         match name {
-            Some(name) => faults.finish().map(|()| (name, role, scopes)),
+            Some(name) => faults.finish().map(|()| Granted { name, role, scopes, expires_at, networks }),
             None => Err(faults.into_error()),
         }
+    }
+
+    /// Makes a key that does what another does, which ends after `overlap`. Nothing can be widened on the way: whoever
+    /// asks must have all that the key has.
+    pub(crate) async fn rotate(
+        &self,
+        access: &Access,
+        id: KeyId,
+        overlap: Duration,
+    ) -> Result<(ApiKey, KeyText), IdentityError> {
+        let scope = access.scope.org_scope();
+        let principal = &access.principal;
+        let now = self.env.now();
+        let tx = self.db.write(&scope).await?;
+        let old = store::for_update(&tx, &scope, visible_to(access), id).await?;
+        let old = old.ok_or(IdentityError::NotFound("key"))?;
+        if old.revoked_at.is_some() || old.expires_at.is_some_and(|at| at <= now) {
+            return Err(IdentityError::Conflict("A key that has ended cannot be replaced; make a new one.".to_owned()));
+        }
+        let maker = store::maker(&tx, &scope, &principal.actor).await?.ok_or_else(nobody)?;
+        let membership = access::system::with_roles(&tx, scope.org, old.holder()).await?;
+        let membership = membership.ok_or(IdentityError::NotFound("key"))?;
+        may_hold(&self.policies, principal, &maker, &old, &membership)?;
+        let text = KeyText::generate(&self.env);
+        let key = ApiKey {
+            id: self.env.new_id(),
+            prefix: text.shown(),
+            rotated_from: Some(old.id),
+            created_at: now,
+            last_used_at: None,
+            ..old.clone()
+        };
+        store::insert(&tx, &scope, &key, text.hash()).await.map_err(|error| match error {
+            error if error.is_unique() => {
+                IdentityError::Conflict("This key has been replaced already; replace the newer one.".to_owned())
+            }
+            error => IdentityError::Store(error),
+        })?;
+        let ends = old.expires_at.map_or(now + overlap, |at| at.min(now + overlap));
+        let hash = store::end_at(&tx, &scope, old.id, ends).await?;
+        let data = json!({ "id": key.id, "rotated_from": old.id, "old_key_ends_at": ends });
+        let event = Event::new("rhiza.identity.key.rotated", key.id.to_string()).data(&data);
+        outbox::emit(&tx, &scope, event, &self.env).await?;
+        let entry = Entry::new(&access.caller, "identity.key.rotate", old.id.to_string());
+        audit::record(&tx, &scope, entry.before(&shown(&old)).after(&data), &self.env).await?;
+        tx.commit().await?;
+        if let Some(hash) = hash {
+            self.known.forget(&hash);
+        }
+        Ok((key, text))
     }
 
     /// A page of the keys the caller may see, newest first.
@@ -169,15 +254,7 @@ pub(crate) async fn record_created(
     key: &ApiKey,
     env: &Env,
 ) -> Result<(), StoreError> {
-    let shown = json!({
-        "id": key.id,
-        "name": key.name,
-        "prefix": key.prefix,
-        "project": key.project,
-        "role": key.role,
-        "scopes": key.scopes.names(),
-        "expires_at": key.expires_at,
-    });
+    let shown = shown(key);
     let event = Event::new("rhiza.identity.key.created", key.id.to_string()).data(&shown);
     outbox::emit(tx, scope, event, env).await?;
     let entry = Entry::new(caller, "identity.key.create", key.id.to_string()).after(&shown);
@@ -185,29 +262,32 @@ pub(crate) async fn record_created(
     Ok(())
 }
 
-fn read_scopes(names: &[String], maker: &Grants, grantable: Permissions, faults: &mut Faults) -> Scopes {
-    if names.iter().any(|name| name == ALL) {
-        if maker.allowed != maker.held {
-            faults.push("/scopes", "cannot be * when the credential you make it with is limited itself");
-        }
-        return Scopes::All;
-    }
-    let mut listed = Vec::new();
-    for (at, name) in names.iter().enumerate() {
-        let pointer = format!("/scopes/{at}");
-        match name.parse::<Permission>() {
-            Err(_) => faults.push(&pointer, format!("{name:?} is not a permission")),
-            Ok(permission) if !grantable.contains(permission) => {
-                faults.push(&pointer, format!("{permission} is more than you may grant with this role"));
-            }
-            Ok(permission) if !listed.contains(&permission) => listed.push(permission),
-            Ok(_) => {}
-        }
-    }
-    if names.is_empty() {
-        faults.push("/scopes", "must not be empty: such a key could do nothing");
-    }
-    Scopes::Listed(listed)
+/// A key as the audit chain and events show it.
+fn shown(key: &ApiKey) -> serde_json::Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "project": key.project,
+        "role": key.role,
+        "scopes": key.scopes.names(),
+        "service_account": key.service_account,
+        "allowed_networks": key.allowed_networks.as_ref().map(Networks::names),
+        "expires_at": key.expires_at,
+    })
+}
+
+/// What a new key has been granted.
+struct Granted {
+    name: String,
+    role: Option<RoleRef>,
+    scopes: Scopes,
+    expires_at: Option<DateTime<Utc>>,
+    networks: Option<Networks>,
+}
+
+fn nobody() -> IdentityError {
+    IdentityError::Denied("A key needs a person who answers for it.".to_owned())
 }
 
 /// A key of the whole organisation reaches every project, so its maker must be one who manages projects, and must
@@ -226,8 +306,8 @@ fn visible_to(access: &Access) -> Visible {
         organization_wide: principal.confined_to.is_none() && principal.may_in_organization(Permission::ProjectManage),
         only_of: match principal.may_in_organization(Permission::MemberManage) {
             true => None,
-            // Nobody's keys for a caller without a person behind it.
-            false => Some(principal.actor.user().unwrap_or(UserId::from_uuid(uuid::Uuid::nil()))),
+            // Nobody's keys for a caller without anybody behind it.
+            false => Some(Holder::of(&principal.actor).unwrap_or(Holder::Person(UserId::from_uuid(uuid::Uuid::nil())))),
         },
     }
 }

@@ -1,12 +1,14 @@
 //! The SQL of an organisation's API keys.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{KeyId, OrgScope, ProjectId, RoleRef, TypedId as _, UserId};
+use rhiza_kernel::{KeyId, OrgScope, ProjectId, RoleRef, ServiceAccountId, TypedId as _, UserId};
+use rhiza_platform::authz::Actor;
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, Value, binds};
 use uuid::Uuid;
 
-use super::{ApiKey, KeyHash, Scopes};
+use super::{ApiKey, KeyHash, Networks, Scopes};
+use crate::access::Holder;
 use crate::access::system::read_role;
 
 #[derive(Debug, FromQueryResult)]
@@ -18,6 +20,9 @@ struct KeyRow {
     scopes: serde_json::Value,
     role: String,
     created_by: Uuid,
+    service_account_id: Option<Uuid>,
+    allowed_networks: Option<serde_json::Value>,
+    rotated_from: Option<Uuid>,
     created_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
     last_used_at: Option<DateTime<Utc>>,
@@ -35,6 +40,9 @@ impl KeyRow {
             scopes: Scopes::from_stored(&self.scopes),
             role,
             created_by: UserId::from_uuid(self.created_by),
+            service_account: self.service_account_id.map(ServiceAccountId::from_uuid),
+            allowed_networks: self.allowed_networks.as_ref().map(Networks::from_stored),
+            rotated_from: self.rotated_from.map(KeyId::from_uuid),
             created_at: self.created_at,
             expires_at: self.expires_at,
             last_used_at: self.last_used_at,
@@ -58,8 +66,8 @@ pub(crate) struct Visible {
     pub(crate) project: ProjectId,
     /// …and those of the whole organisation, for whom those are meant…
     pub(crate) organization_wide: bool,
-    /// …but only this person's own, unless the caller manages other people's.
-    pub(crate) only_of: Option<UserId>,
+    /// …but only the caller's own, unless they manage other people's.
+    pub(crate) only_of: Option<Holder>,
 }
 
 impl Visible {
@@ -72,20 +80,68 @@ impl Visible {
         } else {
             format!("project_id = ${project}")
         };
-        if let Some(user) = self.only_of {
-            values.push(Value::from(user.uuid()));
-            sql.push_str(&format!(" AND created_by = ${}", values.len()));
+        match self.only_of {
+            None => {}
+            Some(Holder::Person(user)) => {
+                values.push(Value::from(user.uuid()));
+                sql.push_str(&format!(" AND created_by = ${} AND service_account_id IS NULL", values.len()));
+            }
+            Some(Holder::ServiceAccount(account)) => {
+                values.push(Value::from(account.uuid()));
+                sql.push_str(&format!(" AND service_account_id = ${}", values.len()));
+            }
         }
         sql
     }
+}
+
+/// What a credential that makes another hands down: who answers for it, and the bounds of its own use.
+#[derive(Debug, Clone)]
+pub(crate) struct Maker {
+    pub(crate) person: UserId,
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    pub(crate) networks: Option<Networks>,
+}
+
+#[derive(Debug, FromQueryResult)]
+struct MakerRow {
+    person: Uuid,
+    expires_at: Option<DateTime<Utc>>,
+    allowed_networks: Option<serde_json::Value>,
+}
+
+/// The maker behind `actor`; nobody when the credential is gone, or there is none.
+pub(crate) async fn maker(tx: &Tx, scope: &OrgScope, actor: &Actor) -> Result<Option<Maker>, StoreError> {
+    let (sql, id) = match actor {
+        Actor::User { id, .. } => return Ok(Some(Maker { person: *id, expires_at: None, networks: None })),
+        Actor::System => return Ok(None),
+        Actor::Key { id, .. } => (
+            "SELECT created_by AS person, expires_at, allowed_networks FROM api_keys WHERE org_id = $1 AND key_id = $2",
+            id.uuid(),
+        ),
+        Actor::Token { family, .. } => (
+            // The chain never ends later than the key that began it.
+            "SELECT COALESCE(f.user_id, k.created_by) AS person, f.expires_at, k.allowed_networks
+               FROM token_families f LEFT JOIN api_keys k ON k.key_id = f.key_id
+              WHERE f.org_id = $1 AND f.family_id = $2",
+            family.uuid(),
+        ),
+    };
+    let row: Option<MakerRow> = tx.fetch_optional(sql, binds![scope.org.uuid(), id]).await?;
+    Ok(row.map(|row| Maker {
+        person: UserId::from_uuid(row.person),
+        expires_at: row.expires_at,
+        networks: row.allowed_networks.as_ref().map(Networks::from_stored),
+    }))
 }
 
 /// Writes a new key.
 pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, key: &ApiKey, hash: KeyHash) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO api_keys (key_id, org_id, project_id, name, prefix, secret_hash, scopes, role, created_by,
-                               created_at, expires_at, last_used_at, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, NULL)",
+                               created_at, expires_at, last_used_at, revoked_at, service_account_id, allowed_networks,
+                               rotated_from)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, NULL, $12, $13, $14)",
         binds![
             key.id.uuid(),
             scope.org.uuid(),
@@ -98,11 +154,17 @@ pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, key: &ApiKey, hash: KeyHas
             key.created_by.uuid(),
             key.created_at,
             key.expires_at,
+            key.service_account.map(|id| id.uuid()),
+            key.allowed_networks.as_ref().map(|nets| serde_json::Value::from(nets.names())),
+            key.rotated_from.map(|id| id.uuid()),
         ],
     )
     .await?;
     Ok(())
 }
+
+const KEY: &str = "SELECT key_id, project_id, name, prefix, scopes, role, created_by, service_account_id,
+    allowed_networks, rotated_from, created_at, expires_at, last_used_at, revoked_at FROM api_keys";
 
 /// A page of keys, newest first.
 pub(crate) async fn list(
@@ -113,12 +175,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> Result<Vec<ApiKey>, StoreError> {
     let mut values: Vec<Value> = binds![scope.org.uuid(), limit];
-    let mut sql = format!(
-        "SELECT key_id, project_id, name, prefix, scopes, role, created_by, created_at, expires_at, last_used_at,
-                revoked_at
-           FROM api_keys WHERE org_id = $1 AND {}",
-        visible.condition(&mut values)
-    );
+    let mut sql = format!("{KEY} WHERE org_id = $1 AND {}", visible.condition(&mut values));
     if let Some(before) = before {
         values.push(Value::from(before.uuid()));
         sql.push_str(&format!(" AND key_id < ${}", values.len()));
@@ -126,6 +183,32 @@ pub(crate) async fn list(
     sql.push_str(" ORDER BY key_id DESC LIMIT $2");
     let rows: Vec<KeyRow> = tx.fetch_all(&sql, values).await?;
     rows.into_iter().map(KeyRow::into_key).collect()
+}
+
+/// A key, kept from changing until the transaction ends.
+pub(crate) async fn for_update(
+    tx: &Tx,
+    scope: &OrgScope,
+    visible: Visible,
+    id: KeyId,
+) -> Result<Option<ApiKey>, StoreError> {
+    let mut values: Vec<Value> = binds![scope.org.uuid(), id.uuid()];
+    let condition = visible.condition(&mut values);
+    let sql = format!("{KEY} WHERE org_id = $1 AND key_id = $2 AND {condition}{}", tx.dialect().for_update());
+    let row: Option<KeyRow> = tx.fetch_optional(&sql, values).await?;
+    row.map(KeyRow::into_key).transpose()
+}
+
+/// Lets a key end at `at`; its hash.
+pub(crate) async fn end_at(
+    tx: &Tx,
+    scope: &OrgScope,
+    id: KeyId,
+    at: DateTime<Utc>,
+) -> Result<Option<KeyHash>, StoreError> {
+    let sql = "UPDATE api_keys SET expires_at = $3 WHERE org_id = $1 AND key_id = $2 RETURNING secret_hash";
+    let hash: Option<Vec<u8>> = tx.fetch_scalar(sql, binds![scope.org.uuid(), id.uuid(), at]).await?;
+    hash.map(|bytes| read_hash(&bytes)).transpose()
 }
 
 /// Whether the key is there for this caller, withdrawn or not.
@@ -151,6 +234,10 @@ pub(crate) async fn revoke(
         visible.condition(&mut values)
     );
     let hash: Option<Vec<u8>> = tx.fetch_scalar(&sql, values).await?;
-    hash.map(|bytes| bytes.as_slice().try_into().map(KeyHash).map_err(|_| StoreError::Decode("key hash".to_owned())))
-        .transpose()
+    hash.map(|bytes| read_hash(&bytes)).transpose()
+}
+
+/// Reads a stored hash.
+pub(crate) fn read_hash(bytes: &[u8]) -> Result<KeyHash, StoreError> {
+    bytes.try_into().map(KeyHash).map_err(|_| StoreError::Decode("key hash".to_owned()))
 }

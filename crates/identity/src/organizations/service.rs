@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::directory::choose;
 use super::{DEFAULT_SLUG, Project, ProjectDirectory, ProjectRef, Slug, store};
-use crate::access::{self, Membership};
+use crate::access::{self, Holder, Membership};
 use crate::errors::{Faults, IdentityError};
 use crate::people;
 
@@ -118,8 +118,8 @@ impl Projects {
     }
 
     async fn doors(&self, principal: &Principal) -> Result<Doors<'_>, StoreError> {
-        let membership = match principal.actor.user() {
-            Some(user) => access::system::find(&self.db, principal.org, user).await?,
+        let membership = match Holder::of(&principal.actor) {
+            Some(holder) => access::system::find_holder(&self.db, principal.org, holder).await?,
             None => None,
         };
         let everywhere = matches!(principal.actor, Actor::System);

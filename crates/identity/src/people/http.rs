@@ -1,7 +1,7 @@
 //! Who am I.
 
 use axum::extract::State;
-use rhiza_kernel::{KeyId, OrgId, ProjectId, RoleRef, UserId};
+use rhiza_kernel::{KeyId, OrgId, ProjectId, RoleRef, ServiceAccountId, UserId};
 use rhiza_platform::authz::{AllowedOrg, Principal, need};
 use rhiza_web::{ApiResult, Json, ProblemResponses};
 use serde::Serialize;
@@ -18,8 +18,10 @@ pub(crate) fn router() -> OpenApiRouter<Identity> {
 /// The caller, and what they may do.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Me {
-    /// The person; for an API key, the person who answers for it.
-    user: MeUser,
+    /// The person; for an API key or access token, the person it acts for. `null` when it acts for a service account.
+    user: Option<MeUser>,
+    /// The service account that the API key or access token acts for.
+    service_account: Option<MeServiceAccount>,
     /// The API key the call was made with, if it was one.
     #[schema(value_type = Option<String>)]
     key: Option<KeyId>,
@@ -41,6 +43,14 @@ struct MeUser {
     #[schema(value_type = String, example = "usr_01900000000070008000000000000001")]
     id: UserId,
     email: String,
+    name: String,
+}
+
+/// A program's own account.
+#[derive(Debug, Serialize, ToSchema)]
+struct MeServiceAccount {
+    #[schema(value_type = String, example = "sva_01900000000070008000000000000001")]
+    id: ServiceAccountId,
     name: String,
 }
 
@@ -70,7 +80,10 @@ struct MeProject {
 impl From<super::Me> for Me {
     fn from(me: super::Me) -> Self {
         Self {
-            user: MeUser { id: me.user.id, email: me.user.email, name: me.user.name },
+            user: me.user.map(|user| MeUser { id: user.id, email: user.email, name: user.name }),
+            service_account: me
+                .service_account
+                .map(|account| MeServiceAccount { id: account.id, name: account.name.as_ref().to_owned() }),
             key: me.key,
             organization: MeOrganization {
                 id: me.organization.id,

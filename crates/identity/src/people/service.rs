@@ -1,7 +1,7 @@
 //! Who am I: what the console needs to know about its user, and a program about its key.
 
 use rhiza_kernel::{KeyId, OrgScope, Permissions, RoleRef};
-use rhiza_platform::authz::{Actor, Principal};
+use rhiza_platform::authz::{Actor, Principal, ServiceAccount};
 use rhiza_store::Db;
 
 use super::{User, system};
@@ -11,8 +11,10 @@ use crate::organizations::{Organization, ProjectRef, Projects, store};
 /// A caller's view of themselves.
 #[derive(Debug, Clone)]
 pub struct Me {
-    /// The person; for a key, the person it belongs to.
-    pub user: User,
+    /// The person; for a key or token, the person it acts for, if it acts for one.
+    pub user: Option<User>,
+    /// The service account that the key or token acts for, if it acts for one.
+    pub service_account: Option<ServiceAccount>,
     /// The key the call was made with, if it was one.
     pub key: Option<KeyId>,
     /// The organisation.
@@ -29,8 +31,13 @@ pub struct Me {
 
 /// What `principal` may know of itself.
 pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> Result<Me, IdentityError> {
-    let user = principal.actor.user().ok_or(IdentityError::NotFound("person"))?;
-    let member = system::member(db, principal.org, user).await?.ok_or(IdentityError::NotFound("person"))?;
+    let user = match principal.actor.user() {
+        Some(user) => {
+            let member = system::member(db, principal.org, user).await?;
+            Some(member.ok_or(IdentityError::NotFound("person"))?.user)
+        }
+        None => None,
+    };
     let scope = OrgScope::new(principal.org);
     let tx = db.read(&scope).await?;
     let organization = store::organization(&tx, &scope).await?.ok_or(IdentityError::NotFound("organization"))?;
@@ -40,7 +47,8 @@ pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> R
         _ => None,
     };
     Ok(Me {
-        user: member.user,
+        user,
+        service_account: principal.actor.service_account().cloned(),
         key,
         organization,
         projects: projects.roles_by_project(principal).await?,

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod service_accounts;
 mod sessions_keys_projects;
 mod site;

@@ -17,7 +17,9 @@ pub use access::{Access, OrgAccess};
 pub use credentials::{Credentials, Presented, ProjectHeader, RequestedProject, SESSION_COOKIE};
 pub use http::{Allowed, AllowedOrg, protect};
 pub(crate) use http::{caller_of, principal_of};
-pub use model::{Actor, AuthError, Authenticator, Caller, Grants, Need, Principal, ProjectChoice, need};
+pub use model::{
+    Actor, AuthError, Authenticator, Caller, Grants, Need, Principal, ProjectChoice, ServiceAccount, need,
+};
 pub use policies::{Explanation, Policies, PolicyFault, Reason, Standing};
 pub use public::{PUBLIC_ROUTES, is_public};
 pub use workspace::workspace_fault;

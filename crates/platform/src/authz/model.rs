@@ -12,6 +12,15 @@ use rhiza_kernel::{
 
 use super::credentials::{Credentials, RequestedProject};
 
+/// A program's own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// The account.
+    pub id: ServiceAccountId,
+    /// Its name, for people who read the audit chain.
+    pub name: Arc<str>,
+}
+
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
@@ -31,7 +40,7 @@ pub enum Actor {
         /// The person the key belongs to, when it belongs to one.
         owner: Option<UserId>,
         /// The program's own account, when it has one.
-        service_account: Option<ServiceAccountId>,
+        service_account: Option<ServiceAccount>,
     },
     /// A program with an access token that a person or a service account got for it.
     Token {
@@ -40,7 +49,7 @@ pub enum Actor {
         /// The person it acts for.
         owner: Option<UserId>,
         /// The program's own account, when it has one.
-        service_account: Option<ServiceAccountId>,
+        service_account: Option<ServiceAccount>,
     },
     /// Rhiza itself: jobs, schedules, the command line.
     System,
@@ -69,14 +78,26 @@ impl Actor {
         }
     }
 
-    /// What people read: the e-mail address, the key's id, `system`.
+    /// What people read: the e-mail address, the service account's name, else the key's id; `system`.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
             Self::User { email, .. } => email.clone(),
+            Self::Key { service_account: Some(account), .. } | Self::Token { service_account: Some(account), .. } => {
+                account.name.as_ref().to_owned()
+            }
             Self::Key { id, .. } => id.to_string(),
             Self::Token { family, .. } => family.to_string(),
             Self::System => "system".to_owned(),
+        }
+    }
+
+    /// The service account behind the actor, if any.
+    #[must_use]
+    pub const fn service_account(&self) -> Option<&ServiceAccount> {
+        match self {
+            Self::Key { service_account, .. } | Self::Token { service_account, .. } => service_account.as_ref(),
+            Self::User { .. } | Self::System => None,
         }
     }
 

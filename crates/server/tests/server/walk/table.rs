@@ -142,8 +142,9 @@ pub(crate) fn calls(operation: &str, theirs: &Things, mine: &Things) -> Option<V
 }
 
 fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
-    use Stranger::{Missing, Nothing};
+    use Stranger::{Missing, Nothing, Refused};
     let project = |call: Call| call.at("project_id", &t.project);
+    let account = |call: Call| call.at("service_account_id", &t.service_account);
     Some(match operation {
         "getMe" => vec![read(Nothing)],
         "listSessions" => vec![read(Nothing).person().volatile()],
@@ -158,8 +159,19 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
             project(write(Missing)).json(json!({"archived": true})),
         ],
         "listKeys" => vec![read(Nothing).volatile().viewer(403)],
-        "createKey" => vec![write(Nothing).json(json!({"name": "another key"}))],
+        "createKey" => vec![
+            write(Nothing).json(json!({"name": "another key"})),
+            write(Refused(422)).json(json!({"name": "its key", "service_account_id": t.service_account})),
+        ],
         "deleteKey" => vec![write(Missing).at("key_id", &t.key)],
+        "rotateKey" => vec![write(Missing).at("key_id", &t.key).json(json!({"overlap_seconds": 60}))],
+        "listServiceAccounts" => vec![read(Nothing)],
+        "createServiceAccount" => {
+            vec![write(Nothing).json(json!({"name": unique("another account "), "role": "viewer"}))]
+        }
+        "getServiceAccount" => vec![account(read(Missing))],
+        "updateServiceAccount" => vec![account(write(Missing)).json(json!({"name": unique("renamed account ")}))],
+        "deleteServiceAccount" => vec![account(write(Missing))],
         _ => return None,
     })
 }

@@ -152,6 +152,8 @@ impl World {
         let slug = name("project");
         let project = text(&call("POST", "/api/v1/projects", json!({"name": slug, "slug": slug}))["id"]);
         let made = call("POST", "/api/v1/keys", json!({"name": name("key")}));
+        let account = json!({"name": name("account"), "role": "viewer"});
+        let service_account = text(&call("POST", "/api/v1/service-accounts", account)["id"]);
         Things {
             names: vec![name("experiment"), name("run")],
             source,
@@ -167,6 +169,7 @@ impl World {
             slug,
             project,
             key: text(&made["key"]["id"]),
+            service_account,
             session: self.sign_in(key).0,
             job: self.job(key),
             mark,
@@ -290,6 +293,7 @@ pub(crate) struct Things {
     pub(crate) project: String,
     pub(crate) slug: String,
     pub(crate) key: String,
+    pub(crate) service_account: String,
     pub(crate) session: String,
     pub(crate) job: String,
 }
@@ -297,9 +301,8 @@ pub(crate) struct Things {
 impl Things {
     /// Texts by which these things would be recognised in an answer.
     pub(crate) fn traces(&self) -> BTreeSet<String> {
-        let all =
-            [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session, &self.job];
-        all.into_iter().cloned().collect()
+        let all = [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session];
+        all.into_iter().chain([&self.job, &self.service_account]).cloned().collect()
     }
 }
 
