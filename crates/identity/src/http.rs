@@ -18,10 +18,17 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(keys::http::router())
 }
 
+/// Stands where a permission would when what lacks is a fresh proof of who the person is.
+const CONFIRMATION: &str = "confirmation";
+
 /// The error as an answer, with how long to wait where waiting helps.
 pub(crate) fn refuse(error: IdentityError) -> ApiError {
     let wait = error.retry_after();
+    let unconfirmed = matches!(error, IdentityError::Unconfirmed);
     let error = ApiError::from(error);
+    if unconfirmed {
+        return error.with_permission(CONFIRMATION);
+    }
     match wait {
         // Rounded up: trying earlier would fail again.
         Some(wait) => error.with_header(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1)),
