@@ -5,7 +5,7 @@ use rhiza_web::ApiError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
-use crate::{Identity, keys, organizations, people, sessions, setup};
+use crate::{Identity, keys, organizations, passkeys, people, sessions, setup};
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
 #[must_use]
@@ -14,6 +14,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(setup::http::router())
         .merge(sessions::http::router())
         .merge(people::http::router())
+        .merge(passkeys::http::router())
         .merge(organizations::http::router())
         .merge(keys::http::router())
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rhiza_kernel::Env;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
+use rhiza_platform::mail::{Post, PostOptions};
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
@@ -12,11 +14,13 @@ use url::Url;
 
 use crate::access::{self, Shown};
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
+use crate::challenges::Challenges;
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::freshness::Freshness;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
+use crate::passkeys::{Passkeys, Site};
 use crate::people::{PasswordCost, Passwords};
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
@@ -32,6 +36,12 @@ pub struct IdentityOptions {
     pub sessions: SessionLimits,
     /// What a password hash costs.
     pub passwords: PasswordCost,
+    /// Where people reach the console, configured or not: links and passkeys are made for it.
+    pub site: Option<Url>,
+    /// Seals what the database must keep but not show. Without it nothing sealed outlives this process.
+    pub sealer: Option<Sealer>,
+    /// Sends letters. Without it none are sent.
+    pub post: Option<Post>,
 }
 
 /// Keys and sessions whose answers are remembered at the same moment; a few hundred bytes each.
@@ -53,6 +63,8 @@ struct Parts {
     passwords: Passwords,
     projects: Projects,
     sessions: Sessions,
+    challenges: Challenges,
+    passkeys: Passkeys,
     keys: Keys,
     setup: Setup,
     authenticator: Arc<IdentityAuthenticator>,
@@ -97,8 +109,21 @@ impl Identity {
             policies.clone(),
             Arc::clone(&notes),
         );
+        let sealer = options.sealer.clone().unwrap_or_else(|| Sealer::ephemeral(&env));
+        let post = options.post.clone().unwrap_or_else(|| no_post(&env, &sealer));
+        let challenges = Challenges::new(db.clone(), env.clone(), sealer);
+        let site = options.site.as_ref().and_then(Site::at);
         Ok(Self {
             parts: Arc::new(Parts {
+                passkeys: Passkeys::new(
+                    db.clone(),
+                    env.clone(),
+                    site,
+                    challenges.clone(),
+                    sessions.clone(),
+                    post,
+                ),
+                challenges,
                 projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
                 keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
@@ -163,7 +188,8 @@ impl Identity {
     /// When the database does not answer.
     pub async fn flush(&self) -> Result<(), IdentityError> {
         let Parts { db, env, options, notes, .. } = &*self.parts;
-        Ok(notes.write(db, env, options.sessions.idle).await?)
+        notes.write(db, env, options.sessions.idle).await?;
+        self.parts.challenges.purge().await
     }
 
     /// The caller whose session was just opened.
@@ -187,6 +213,10 @@ impl Identity {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.parts.sessions
+    }
+
+    pub(crate) fn passkeys(&self) -> &Passkeys {
+        &self.parts.passkeys
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -21,7 +21,6 @@ use crate::challenges::{Challenges, Kind};
 use crate::errors::{Faults, IdentityError};
 use crate::people::{self, Member};
 use crate::sessions::{Browser, Opened, Proof, Sessions, person};
-use crate::throttle::{Attempt, Throttle};
 
 /// The use cases around passkeys. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +30,6 @@ pub(crate) struct Passkeys {
     site: Option<Site>,
     challenges: Challenges,
     sessions: Sessions,
-    throttle: Throttle,
     post: Post,
 }
 
@@ -49,10 +47,9 @@ impl Passkeys {
         site: Option<Site>,
         challenges: Challenges,
         sessions: Sessions,
-        throttle: Throttle,
         post: Post,
     ) -> Self {
-        Self { db, env, site, challenges, sessions, throttle, post }
+        Self { db, env, site, challenges, sessions, post }
     }
 
     /// Whether this site can have passkeys.
@@ -89,7 +86,7 @@ impl Passkeys {
         let site = self.site()?;
         // Whose account it is shows only once the attempt is good; until then the credential stands for it.
         let key = format!("passkey:{}", URL_SAFE_NO_PAD.encode(Sha256::digest(shown.get_credential_id())));
-        self.throttle.attempt(Attempt::SignIn, browser.address, &key).await?;
+        self.sessions.attempt(browser, &key).await?;
         let taken = self.challenges.take::<DiscoverableAuthentication>(Kind::PasskeySignIn, challenge).await?;
         let taken = taken.ok_or(IdentityError::PasskeyRefused)?;
         let tx = system::begin(&self.db).await?;
@@ -117,9 +114,6 @@ impl Passkeys {
         }
         tx.commit().await?;
         let opened = self.sessions.open(&member, browser, Proof::PASSKEY).await?;
-        for key in [key, people::fold(&member.user.email)] {
-            self.throttle.succeeded(browser.address, &key).await?;
-        }
         Ok(opened)
     }
 

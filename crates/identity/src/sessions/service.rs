@@ -206,6 +206,14 @@ impl Sessions {
         Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: proof.second_factor })
     }
 
+    /// Counts an attempt to get in other than with a password.
+    ///
+    /// # Errors
+    /// [`IdentityError::Throttled`].
+    pub(crate) async fn attempt(&self, browser: &Browser, key: &str) -> Result<(), IdentityError> {
+        self.throttle.attempt(browser.address, key)
+    }
+
     /// The person and session of `access`, who proved who they are a short while ago: for what would let a thief of an
     /// open browser stay in.
     ///
