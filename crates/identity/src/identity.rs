@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rhiza_kernel::Env;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
-use rhiza_platform::mail::{Post, PostOptions};
+use rhiza_platform::mail::Post;
 use rhiza_platform::secrets::Sealer;
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
@@ -110,7 +110,6 @@ impl Identity {
             Arc::clone(&notes),
         );
         let sealer = options.sealer.clone().unwrap_or_else(|| Sealer::ephemeral(&env));
-        let post = options.post.clone().unwrap_or_else(|| no_post(&env, &sealer));
         let challenges = Challenges::new(db.clone(), env.clone(), sealer);
         let site = options.site.as_ref().and_then(Site::at);
         Ok(Self {
@@ -121,7 +120,7 @@ impl Identity {
                     site,
                     challenges.clone(),
                     sessions.clone(),
-                    post,
+                    options.post.clone(),
                 ),
                 challenges,
                 projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
@@ -149,6 +148,12 @@ impl Identity {
     #[must_use]
     pub fn projects(&self) -> &Projects {
         &self.parts.projects
+    }
+
+    /// Whether people can sign in with passkeys here.
+    #[must_use]
+    pub fn offers_passkeys(&self) -> bool {
+        self.parts.passkeys.is_available()
     }
 
     /// The pool that hashes passwords.

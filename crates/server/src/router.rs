@@ -68,12 +68,17 @@ impl Application {
         let limiter = limiter(config, env)?;
         let plans = Arc::new(Plans::new(&config.limits));
         let origins = origins(config)?;
-        let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
+        let post = post(config, env, sealer)?;
+        let options = IdentityOptions {
+            sealer: Some(sealer.clone()),
+            post: Some(post.clone()),
+            ..identity_options(config, origins.clone())?
+        };
+        let identity = Identity::new(db.clone(), env.clone(), options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
-        let post = post(config, env, sealer)?;
         let delivery = wiring::delivery(config).map_err(|e| Failure::usage(e.to_string()))?;
         let mails = MailsState {
             db: db.clone(),
@@ -150,13 +155,15 @@ fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOpt
     let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
     let url = public_url(config)?;
     Ok(IdentityOptions {
-        public_url: (!config.server.public_url.is_empty()).then_some(url),
+        public_url: (!config.server.public_url.is_empty()).then_some(url.clone()),
+        site: Some(url),
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {
             idle: hours(config.identity.session_idle_hours),
             absolute: hours(24 * config.identity.session_days),
         },
         passwords: password_cost(config),
+        ..IdentityOptions::default()
     })
 }
 

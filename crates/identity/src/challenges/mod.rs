@@ -5,4 +5,4 @@
 mod service;
 mod system;
 
-pub(crate) use service::{Challenges, Kind, Taken};
+pub(crate) use service::{Challenges, Kind};

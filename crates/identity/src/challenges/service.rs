@@ -26,8 +26,6 @@ pub(crate) enum Kind {
     PasskeySignIn,
     /// A new passkey.
     PasskeyRegister,
-    /// A sign-in at an OpenID provider.
-    Oidc,
 }
 
 impl Kind {
@@ -35,7 +33,6 @@ impl Kind {
         match self {
             Self::PasskeySignIn => "passkey_sign_in",
             Self::PasskeyRegister => "passkey_register",
-            Self::Oidc => "oidc",
         }
     }
 }

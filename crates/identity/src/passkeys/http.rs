@@ -114,7 +114,7 @@ fn read<T: serde::de::DeserializeOwned>(credential: Value) -> Result<T, Identity
     security(()),
     responses((status = 200, body = PasskeyChallenge), ProblemResponses)
 )]
-async fn begin_sign_in(State(identity): State<Identity>, Visitor(_): Visitor) -> ApiResult<impl IntoResponse> {
+async fn begin_sign_in(State(identity): State<Identity>, Visitor(_browser): Visitor) -> ApiResult<impl IntoResponse> {
     let asked = identity.passkeys().begin_sign_in().await.map_err(refuse)?;
     Ok((NO_STORE, Json(PasskeyChallenge::from(asked))))
 }

@@ -53,8 +53,6 @@ pub(crate) enum Method {
     Password,
     /// A passkey.
     Passkey,
-    /// An account at an OpenID provider.
-    Oidc,
 }
 
 impl Method {
@@ -63,7 +61,6 @@ impl Method {
         match self {
             Self::Password => "password",
             Self::Passkey => "passkey",
-            Self::Oidc => "oidc",
         }
     }
 }
