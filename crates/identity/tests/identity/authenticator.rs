@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 /// One passkey and the browser around it.
 #[derive(Clone)]
 pub(crate) struct Authenticator {
-    key: SigningKey,
-    id: Vec<u8>,
+    pub(crate) key: SigningKey,
+    pub(crate) id: Vec<u8>,
     /// What the authenticator was told to remember of its owner.
     pub(crate) user_handle: Vec<u8>,
     /// Goes up with every use; zero for good in passkeys that are synchronised.
