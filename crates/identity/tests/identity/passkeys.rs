@@ -184,6 +184,8 @@ rhiza_testkit::db_tests! {
         for nonsense in [json!(null), json!({}), json!("x"), json!({ "id": 1 })] {
             assert_eq!(finish(&site, &challenge, &nonsense).await.status, 422, "{nonsense}");
         }
+        assert_eq!(sign_in(&site, &mut passkey).await.status, 429, "attempts with one passkey from one place are limited");
+        site.db.clock.advance(Duration::from_secs(60));
         assert_eq!(sign_in(&site, &mut passkey).await.status, 200, "the owner is not locked out by any of this");
         let actions = actions(&site, owner.organization_id).await;
         assert!(actions.iter().filter(|a| *a == "identity.passkey.refuse").count() >= 4, "{actions:?}");
@@ -241,6 +243,11 @@ rhiza_testkit::db_tests! {
         assert_eq!((reply.status, reply.cookie), (401, None));
         assert_eq!(sign_in(&site, &mut original).await.status, 200);
         assert!(actions(&site, owner.organization_id).await.contains(&"identity.passkey.refuse".to_owned()));
+        let tx = site.db.db.system_read().await.unwrap();
+        let letters = "SELECT COUNT(*) FROM mails WHERE template = 'mfa_changed' AND recipient = 'ada@example.com'";
+        let letters: Option<i64> = tx.fetch_scalar(letters, binds![]).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert_eq!(letters, Some(2), "one for the new passkey, one for the copy");
     }
 
     async fn passkeys_are_changed_by_people_who_proved_themselves_lately(db: TestDb) {
