@@ -26,7 +26,7 @@ use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
 
 /// How the slice is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct IdentityOptions {
     /// Where people reach the console, when it is configured.
     pub public_url: Option<Url>,
@@ -36,12 +36,28 @@ pub struct IdentityOptions {
     pub sessions: SessionLimits,
     /// What a password hash costs.
     pub passwords: PasswordCost,
-    /// Where people reach the console, configured or not: links and passkeys are made for it.
-    pub site: Option<Url>,
-    /// Seals what the database must keep but not show. Without it nothing sealed outlives this process.
-    pub sealer: Option<Sealer>,
-    /// Sends letters. Without it none are sent.
-    pub post: Option<Post>,
+    /// Where people reach the console, configured or not: links lead there, and passkeys are made for it.
+    pub links_to: Url,
+    /// Takes letters.
+    pub post: Post,
+    /// Seals what nobody who reads the database may see.
+    pub sealer: Sealer,
+}
+
+impl IdentityOptions {
+    /// The defaults, with what there is no default for.
+    #[must_use]
+    pub fn new(links_to: Url, post: Post, sealer: Sealer) -> Self {
+        Self {
+            public_url: None,
+            links_to,
+            post,
+            sealer,
+            origins: OriginPolicy::default(),
+            sessions: SessionLimits::default(),
+            passwords: PasswordCost::default(),
+        }
+    }
 }
 
 /// Keys and sessions whose answers are remembered at the same moment; a few hundred bytes each.
@@ -109,9 +125,8 @@ impl Identity {
             policies.clone(),
             Arc::clone(&notes),
         );
-        let sealer = options.sealer.clone().unwrap_or_else(|| Sealer::ephemeral(&env));
-        let challenges = Challenges::new(db.clone(), env.clone(), sealer);
-        let site = options.site.as_ref().and_then(Site::at);
+        let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
+        let site = Site::at(&options.links_to);
         Ok(Self {
             parts: Arc::new(Parts {
                 passkeys: Passkeys::new(

@@ -69,11 +69,7 @@ impl Application {
         let plans = Arc::new(Plans::new(&config.limits));
         let origins = origins(config)?;
         let post = post(config, env, sealer)?;
-        let options = IdentityOptions {
-            sealer: Some(sealer.clone()),
-            post: Some(post.clone()),
-            ..identity_options(config, origins.clone())?
-        };
+        let options = identity_options(config, origins.clone(), &post, sealer)?;
         let identity = Identity::new(db.clone(), env.clone(), options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token());
@@ -151,19 +147,23 @@ fn blob_grace(config: &Config) -> Duration {
     Duration::from_secs(HOUR * u64::from(config.tracking.blob_grace_hours))
 }
 
-fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOptions, Failure> {
+fn identity_options(
+    config: &Config,
+    origins: Vec<Origin>,
+    post: &Post,
+    sealer: &Sealer,
+) -> Result<IdentityOptions, Failure> {
     let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
     let url = public_url(config)?;
     Ok(IdentityOptions {
         public_url: (!config.server.public_url.is_empty()).then_some(url.clone()),
-        site: Some(url),
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {
             idle: hours(config.identity.session_idle_hours),
             absolute: hours(24 * config.identity.session_days),
         },
         passwords: password_cost(config),
-        ..IdentityOptions::default()
+        ..IdentityOptions::new(url, post.clone(), sealer.clone())
     })
 }
 

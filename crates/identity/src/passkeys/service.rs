@@ -20,7 +20,7 @@ use super::{Passkey, Site, system};
 use crate::challenges::{Challenges, Kind};
 use crate::errors::{Faults, IdentityError};
 use crate::people::{self, Member};
-use crate::sessions::{Browser, Opened, Proof, Sessions, person};
+use crate::sessions::{Browser, Opened, How, Sessions, person};
 
 /// The use cases around passkeys. Cheap to clone.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub(crate) struct Passkeys {
     site: Option<Site>,
     challenges: Challenges,
     sessions: Sessions,
-    post: Option<Post>,
+    post: Post,
 }
 
 /// What a browser is asked, and the token that its answer must come with.
@@ -47,7 +47,7 @@ impl Passkeys {
         site: Option<Site>,
         challenges: Challenges,
         sessions: Sessions,
-        post: Option<Post>,
+        post: Post,
     ) -> Self {
         Self { db, env, site, challenges, sessions, post }
     }
@@ -113,7 +113,7 @@ impl Passkeys {
             system::update(&tx, &held).await?;
         }
         tx.commit().await?;
-        let opened = self.sessions.open(&member, browser, Proof::PASSKEY).await?;
+        let opened = self.sessions.open(&member, How::PASSKEY, browser).await?;
         Ok(opened)
     }
 
@@ -144,14 +144,13 @@ impl Passkeys {
     /// Asks for a new passkey.
     pub(crate) async fn begin_registration(&self, access: &OrgAccess) -> Result<Asked, IdentityError> {
         let site = self.site()?;
-        let (user, _) = self.sessions.confirmed(access).await?;
+        let (user, _) = self.sessions.require_fresh(access).await?;
         let member = people::system::member(&self.db, access.scope.org, user).await?;
         let member = member.ok_or(IdentityError::NotFound("person"))?;
         let present = system::credential_ids(&self.db, user).await?;
         if present.len() >= MAX_PASSKEYS {
             return Err(IdentityError::Conflict(format!("A person has at most {MAX_PASSKEYS} passkeys; remove one.")));
         }
-        let present = present.into_iter().map(Into::into).collect();
         let (options, state) = site.ask_for_new(&member.user, present)?;
         let challenge = self.challenges.begin(Kind::PasskeyRegister, Some(user), &state).await?;
         Ok(Asked { challenge, options })
@@ -166,7 +165,7 @@ impl Passkeys {
         shown: &RegisterPublicKeyCredential,
     ) -> Result<Passkey, IdentityError> {
         let site = self.site()?;
-        let (user, _) = self.sessions.confirmed(access).await?;
+        let (user, _) = self.sessions.require_fresh(access).await?;
         let name = read_name(name)?;
         let taken = self.challenges.take::<PasskeyRegistration>(Kind::PasskeyRegister, challenge).await?;
         let taken = taken.filter(|taken| taken.user == Some(user)).ok_or_else(too_late)?;
@@ -215,7 +214,7 @@ impl Passkeys {
 
     /// Removes one of the caller's passkeys, unless it is their last way in.
     pub(crate) async fn delete(&self, access: &OrgAccess, id: PasskeyId) -> Result<(), IdentityError> {
-        let (user, _) = self.sessions.confirmed(access).await?;
+        let (user, _) = self.sessions.require_fresh(access).await?;
         let tx = system::begin(&self.db).await?;
         // Held until the end: of two removals at the same moment, the second counts what the first has left.
         people::system::hold(&tx, user).await?;
@@ -254,7 +253,6 @@ impl Passkeys {
     }
 
     async fn tell(&self, tx: &Tx, member: &Member, caller: &Caller, what: &str) -> Result<(), IdentityError> {
-        let Some(post) = &self.post else { return Ok(()) };
         let at = self.env.now().to_rfc3339();
         let letter = Letter {
             to: member.user.email.clone(),
@@ -262,7 +260,7 @@ impl Passkeys {
             template: Template::MfaChanged,
             values: json!({ "name": member.user.name, "what": what, "at": at, "address": caller.address }),
         };
-        post.send(tx, letter).await?;
+        self.post.send(tx, letter).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod store;
 pub(crate) mod system;
 mod throttle;
 
-pub(crate) use model::{Proof, Session, SessionHash, SessionToken};
+pub(crate) use model::{How, Session, SessionHash, SessionToken};
 pub use service::SessionLimits;
 pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller, person};
 pub(crate) use throttle::Throttle;

@@ -67,14 +67,14 @@ impl Method {
 
 /// What was shown to begin a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Proof {
+pub(crate) struct How {
     /// How the person signed in.
     pub(crate) method: Method,
     /// Whether a second factor was shown with it.
     pub(crate) second_factor: bool,
 }
 
-impl Proof {
+impl How {
     /// A password and nothing else.
     pub(crate) const PASSWORD: Self = Self { method: Method::Password, second_factor: false };
     /// A passkey that made sure of its user: something one has, and something one knows or is.

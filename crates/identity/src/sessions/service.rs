@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::store::NewSession;
-use super::{Proof, Session, SessionHash, SessionToken, Throttle, store, system};
+use super::{How, Session, SessionHash, SessionToken, Throttle, store, system};
 use crate::authenticate::{FailedSignIn, Notes};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
@@ -137,15 +137,15 @@ impl Sessions {
             let new = self.passwords.hash(password).await?;
             people::system::replace_hash(&self.db, member.user.id, &old, &new).await?;
         }
-        self.open(&member, browser, Proof::PASSWORD).await
+        self.open(&member, How::PASSWORD, browser).await
     }
 
-    /// Opens a session for a member who has shown `proof`, in place of the one the browser held.
+    /// Opens a session for a member who has shown `how`, in place of the one the browser held.
     pub(crate) async fn open(
         &self,
         member: &Member,
+        how: How,
         browser: &Browser,
-        proof: Proof,
     ) -> Result<Opened, IdentityError> {
         let replaced = match &browser.previous {
             Some(previous) => {
@@ -158,7 +158,7 @@ impl Sessions {
         let scope = OrgScope::new(member.org);
         let tx = self.db.write(&scope).await?;
         store::delete_ended(&tx, &scope, member.user.id, self.env.now()).await?;
-        let opened = self.write(&tx, &scope, member, browser, proof).await?;
+        let opened = self.write(&tx, &scope, member, how, browser).await?;
         let session = session_of(&opened.actor);
         let data = json!({ "session": session, "user": member.user.id });
         let event = Event::new("rhiza.identity.session.created", member.user.id.to_string()).data(&data);
@@ -166,8 +166,8 @@ impl Sessions {
         let caller = caller(&opened.actor, browser);
         let after = json!({
             "session": session,
-            "method": proof.method.as_str(),
-            "second_factor": proof.second_factor,
+            "method": how.method.as_str(),
+            "second_factor": how.second_factor,
             "replaced_previous": replaced,
             "user_agent": agent(browser),
         });
@@ -183,8 +183,8 @@ impl Sessions {
         tx: &Tx,
         scope: &OrgScope,
         member: &Member,
+        how: How,
         browser: &Browser,
-        proof: Proof,
     ) -> Result<Opened, StoreError> {
         let token = SessionToken::generate(&self.env);
         let id: SessionId = self.env.new_id();
@@ -198,12 +198,12 @@ impl Sessions {
             expires_at: now + self.limits.absolute,
             user_agent: agent(browser),
             address: Some(browser.address.to_string()),
-            proof,
+            how,
         };
         store::insert(tx, scope, new).await?;
         let User { id: user, email, .. } = &member.user;
         let actor = Actor::User { id: *user, email: email.clone(), session: id };
-        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: proof.second_factor })
+        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: how.second_factor })
     }
 
     /// Counts an attempt to get in other than with a password.
@@ -219,7 +219,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`IdentityError::Unconfirmed`]; the caller is no person; or the database does not answer.
-    pub(crate) async fn confirmed(&self, access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
+    pub(crate) async fn require_fresh(&self, access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
         let (user, session) = person(access)?;
         let tx = self.db.read(&access.scope).await?;
         let at = store::confirmed_at(&tx, &access.scope, session).await?;

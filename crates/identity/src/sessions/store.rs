@@ -6,7 +6,7 @@ use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, Value, binds};
 use uuid::Uuid;
 
-use super::{Proof, Session, SessionHash};
+use super::{How, Session, SessionHash};
 
 /// A session about to be written.
 pub(crate) struct NewSession {
@@ -18,7 +18,7 @@ pub(crate) struct NewSession {
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) user_agent: Option<String>,
     pub(crate) address: Option<String>,
-    pub(crate) proof: Proof,
+    pub(crate) how: How,
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -61,8 +61,8 @@ pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, new: NewSession) -> Result
             new.expires_at,
             new.user_agent,
             new.address,
-            new.proof.method.as_str(),
-            new.proof.second_factor.then_some(new.now),
+            new.how.method.as_str(),
+            new.how.second_factor.then_some(new.now),
         ],
     )
     .await?;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rhiza_identity::{Identity, IdentityOptions};
 use rhiza_kernel::{OrgScope, Role};
 use rhiza_platform::audit;
 use rhiza_store::binds;
@@ -298,9 +297,6 @@ rhiza_testkit::db_tests! {
         let (challenge, options) = begin(&site).await;
         site.change_process();
         assert_eq!(finish(&site, &challenge, &passkey.sign_in(&options)).await.status, 200);
-        // A site under an address has no passkeys, and says so.
-        let options = IdentityOptions { site: Some("http://127.0.0.1:8080".parse().unwrap()), ..IdentityOptions::default() };
-        assert!(!Identity::new(site.db.db.clone(), site.db.env.clone(), options).unwrap().offers_passkeys());
         assert!(site.identity.offers_passkeys());
     }
 }

@@ -40,10 +40,7 @@ fn process(db: &TestDb, sealer: &Sealer) -> (Router, Identity) {
     let options = IdentityOptions {
         // The cheapest cost Argon2 has: what is tested here is not its strength.
         passwords: PasswordCost { memory_kib: 64, passes: 1, at_once: 2 },
-        post: Some(Post::new(db.env.clone(), sealer.clone(), post)),
-        sealer: Some(sealer.clone()),
-        site: Some(site),
-        ..IdentityOptions::default()
+        ..IdentityOptions::new(site, Post::new(db.env.clone(), sealer.clone(), post), sealer.clone())
     };
     let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
     let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
