@@ -216,6 +216,10 @@ impl World {
             let sql = "INSERT INTO passkeys (passkey_id, user_id, credential_id, name, credential, created_at)
                        VALUES ($1, $2, $3, $4, $5, $6)";
             tx.execute(sql, row).await.unwrap();
+            // A person has so many at most, and here everybody gets one for every operation.
+            let sql = "DELETE FROM passkeys WHERE user_id = $1 AND passkey_id NOT IN
+                       (SELECT passkey_id FROM passkeys WHERE user_id = $1 ORDER BY passkey_id DESC LIMIT 10)";
+            tx.execute(sql, binds![user.uuid()]).await.unwrap();
             tx.commit().await.unwrap();
         });
         id.to_string()
