@@ -116,10 +116,6 @@ export type AuditEntry = {
  */
 export type CreateKey = {
     /**
-     * Addresses and networks from which it may be used, at most 100; absent for anywhere.
-     */
-    allowed_networks?: Array<string> | null;
-    /**
      * When it ends by itself; absent or `null` for never.
      */
     expires_at?: string | null;
@@ -137,10 +133,6 @@ export type CreateKey = {
      * needs, and nothing that manages people, projects or keys.
      */
     scopes?: Array<string> | null;
-    /**
-     * The service account it acts for, by id; absent for the caller. Needs `members:manage`.
-     */
-    service_account_id?: string | null;
 };
 
 /**
@@ -156,21 +148,6 @@ export type CreateProject = {
      * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
      */
     slug?: string | null;
-};
-
-/**
- * A service account to be made.
- */
-export type CreateServiceAccount = {
-    description?: string | null;
-    /**
-     * Not the name of another service account of the organisation.
-     */
-    name: string;
-    /**
-     * A fixed role or the id of one of the organisation's own, which includes nothing that the caller lacks.
-     */
-    role: string;
 };
 
 /**
@@ -301,6 +278,19 @@ export type ExperimentSummaryPage = {
 export type FileContent = Blob | File;
 
 /**
+ * The authenticator's answer at a sign-in.
+ */
+export type FinishPasskeySignIn = {
+    challenge: string;
+    /**
+     * `credential.toJSON()`.
+     */
+    credential: {
+        [key: string]: unknown;
+    };
+};
+
+/**
  * A background job.
  */
 export type Job = {
@@ -362,10 +352,6 @@ export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
  * An API key, without its secret.
  */
 export type Key = {
-    /**
-     * The networks from which it may be used; `null` for anywhere.
-     */
-    allowed_networks?: Array<string> | null;
     created_at: string;
     /**
      * Who made it and answers for it.
@@ -393,17 +379,9 @@ export type Key = {
      */
     role?: string | null;
     /**
-     * The key that it replaces.
-     */
-    rotated_from?: string | null;
-    /**
      * What it may be used for; `*` is everything its role allows.
      */
     scopes: Array<string>;
-    /**
-     * The service account it acts for; `null` when it acts for whoever made it.
-     */
-    service_account_id?: string | null;
 };
 
 /**
@@ -504,8 +482,10 @@ export type Me = {
      * The role in the organisation: a fixed one, or the id of one of the organisation's own.
      */
     role: string;
-    service_account?: MeServiceAccount | null;
-    user?: MeUser | null;
+    /**
+     * The person; for an API key, the person who answers for it.
+     */
+    user: MeUser;
 };
 
 /**
@@ -532,14 +512,6 @@ export type MeProject = {
      */
     roles: Array<string>;
     slug: string;
-};
-
-/**
- * A program's own account.
- */
-export type MeServiceAccount = {
-    id: string;
-    name: string;
 };
 
 /**
@@ -2364,11 +2336,11 @@ export type PageMail = {
 /**
  * A page of a list.
  */
-export type PageProject = {
+export type PagePasskey = {
     /**
      * The items, in the list's stable order.
      */
-    items: Array<Project>;
+    items: Array<Passkey>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -2378,11 +2350,11 @@ export type PageProject = {
 /**
  * A page of a list.
  */
-export type PageServiceAccount = {
+export type PageProject = {
     /**
      * The items, in the list's stable order.
      */
-    items: Array<ServiceAccount>;
+    items: Array<Project>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -2401,6 +2373,35 @@ export type PageSession = {
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
     next_cursor?: string | null;
+};
+
+/**
+ * A passkey.
+ */
+export type Passkey = {
+    created_at: string;
+    id: string;
+    /**
+     * When it was last used to sign in.
+     */
+    last_used_at?: string | null;
+    name: string;
+};
+
+/**
+ * What to ask the authenticator, and what to bring with its answer.
+ */
+export type PasskeyChallenge = {
+    /**
+     * Comes back with the answer; good for five minutes and one answer.
+     */
+    challenge: string;
+    /**
+     * For `PublicKeyCredential.parseRequestOptionsFromJSON` or `parseCreationOptionsFromJSON`.
+     */
+    options: {
+        [key: string]: unknown;
+    };
 };
 
 /**
@@ -2516,6 +2517,23 @@ export type Ready = {
 };
 
 /**
+ * The authenticator's answer at a registration.
+ */
+export type RegisterPasskey = {
+    challenge: string;
+    /**
+     * `credential.toJSON()`.
+     */
+    credential: {
+        [key: string]: unknown;
+    };
+    /**
+     * What to call it.
+     */
+    name: string;
+};
+
+/**
  * What logged models are registered as.
  */
 export type RegistrationResult = {
@@ -2536,13 +2554,10 @@ export type RegistrationSearch = {
 };
 
 /**
- * How a key is to be replaced.
+ * Another name for a passkey.
  */
-export type RotateKey = {
-    /**
-     * For how long the old key still works: at most 30 days, a day when absent.
-     */
-    overlap_seconds?: number | null;
+export type RenamePasskey = {
+    name: string;
 };
 
 /**
@@ -2846,25 +2861,6 @@ export type SeriesResult = {
 };
 
 /**
- * A program's own account.
- */
-export type ServiceAccount = {
-    created_at: string;
-    created_by: string;
-    description: string;
-    /**
-     * Since when its keys open nothing.
-     */
-    disabled_at?: string | null;
-    id: string;
-    name: string;
-    /**
-     * The role in the organisation: a fixed one, or the id of one of the organisation's own.
-     */
-    role: string;
-};
-
-/**
  * A browser session.
  */
 export type Session = {
@@ -2946,19 +2942,6 @@ export type UpdateProject = {
 };
 
 /**
- * What to change; what is absent stays.
- */
-export type UpdateServiceAccount = {
-    description?: string | null;
-    /**
-     * Whether its keys and tokens open nothing for now.
-     */
-    disabled?: boolean | null;
-    name?: string | null;
-    role?: string | null;
-};
-
-/**
  * Where a version comes from.
  */
 export type VersionLineage = {
@@ -3027,7 +3010,7 @@ export type MlflowProxyDeleteArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
 };
 
 export type MlflowProxyDeleteArtifactErrors = {
@@ -3071,7 +3054,7 @@ export type MlflowProxyDownloadArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
 };
 
 export type MlflowProxyDownloadArtifactErrors = {
@@ -3115,7 +3098,7 @@ export type MlflowProxyUploadArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
 };
 
 export type MlflowProxyUploadArtifactErrors = {
@@ -3159,7 +3142,7 @@ export type MlflowProxyAbortMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
 };
 
 export type MlflowProxyAbortMultipartUploadErrors = {
@@ -3203,7 +3186,7 @@ export type MlflowProxyCompleteMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
 };
 
 export type MlflowProxyCompleteMultipartUploadErrors = {
@@ -3247,7 +3230,7 @@ export type MlflowProxyCreateMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
 };
 
 export type MlflowProxyCreateMultipartUploadErrors = {
@@ -3291,7 +3274,7 @@ export type MlflowProxyPresignedDownloadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
 };
 
 export type MlflowProxyPresignedDownloadErrors = {
@@ -6363,7 +6346,7 @@ export type MlflowProxyDeleteArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
 };
 
 export type MlflowProxyDeleteArtifactClientErrors = {
@@ -6407,7 +6390,7 @@ export type MlflowProxyDownloadArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
 };
 
 export type MlflowProxyDownloadArtifactClientErrors = {
@@ -6451,7 +6434,7 @@ export type MlflowProxyUploadArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
 };
 
 export type MlflowProxyUploadArtifactClientErrors = {
@@ -6495,7 +6478,7 @@ export type MlflowProxyAbortMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
 };
 
 export type MlflowProxyAbortMultipartUploadClientErrors = {
@@ -6539,7 +6522,7 @@ export type MlflowProxyCompleteMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
 };
 
 export type MlflowProxyCompleteMultipartUploadClientErrors = {
@@ -6583,7 +6566,7 @@ export type MlflowProxyCreateMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/create/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
 };
 
 export type MlflowProxyCreateMultipartUploadClientErrors = {
@@ -6627,7 +6610,7 @@ export type MlflowProxyPresignedDownloadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/presigned/{artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
 };
 
 export type MlflowProxyPresignedDownloadClientErrors = {
@@ -9611,23 +9594,6 @@ export type ListAuditEntriesData = {
          */
         actor?: string;
         /**
-         * Only from this address of a client.
-         */
-        address?: string;
-        /**
-         * Only at this time or later.
-         */
-        since?: string;
-        /**
-         * Only before this time.
-         */
-        until?: string;
-        /**
-         * Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
-         * nothing.
-         */
-        text?: string;
-        /**
          * How many items to return.
          */
         limit?: number;
@@ -9702,35 +9668,6 @@ export type ExportAuditEntriesData = {
          * In which form to export.
          */
         format?: 'jsonl' | 'csv';
-        /**
-         * Only this action, or all actions under it: `registry` finds `registry.alias.set`.
-         */
-        action?: string;
-        /**
-         * Only this subject.
-         */
-        subject?: string;
-        /**
-         * Only this actor, by id or by e-mail address.
-         */
-        actor?: string;
-        /**
-         * Only from this address of a client.
-         */
-        address?: string;
-        /**
-         * Only at this time or later.
-         */
-        since?: string;
-        /**
-         * Only before this time.
-         */
-        until?: string;
-        /**
-         * Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
-         * nothing.
-         */
-        text?: string;
     };
     url: '/api/v1/audit/export';
 };
@@ -9792,6 +9729,133 @@ export type ExportAuditEntriesResponses = {
 };
 
 export type ExportAuditEntriesResponse = ExportAuditEntriesResponses[keyof ExportAuditEntriesResponses];
+
+export type BeginPasskeySignInData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/passkey/begin';
+};
+
+export type BeginPasskeySignInErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type BeginPasskeySignInError = BeginPasskeySignInErrors[keyof BeginPasskeySignInErrors];
+
+export type BeginPasskeySignInResponses = {
+    200: PasskeyChallenge;
+};
+
+export type BeginPasskeySignInResponse = BeginPasskeySignInResponses[keyof BeginPasskeySignInResponses];
+
+export type FinishPasskeySignInData = {
+    body: FinishPasskeySignIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/passkey/finish';
+};
+
+export type FinishPasskeySignInErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type FinishPasskeySignInError = FinishPasskeySignInErrors[keyof FinishPasskeySignInErrors];
+
+export type FinishPasskeySignInResponses = {
+    /**
+     * Signed in; `Set-Cookie` carries the session.
+     */
+    200: Me;
+};
+
+export type FinishPasskeySignInResponse = FinishPasskeySignInResponses[keyof FinishPasskeySignInResponses];
 
 export type SignInData = {
     body: SignIn;
@@ -10409,73 +10473,6 @@ export type DeleteKeyResponses = {
 
 export type DeleteKeyResponse = DeleteKeyResponses[keyof DeleteKeyResponses];
 
-export type RotateKeyData = {
-    body: RotateKey;
-    path: {
-        /**
-         * The id of the key to be replaced.
-         */
-        key_id: string;
-    };
-    query?: never;
-    url: '/api/v1/keys/{key_id}/rotate';
-};
-
-export type RotateKeyErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type RotateKeyError = RotateKeyErrors[keyof RotateKeyErrors];
-
-export type RotateKeyResponses = {
-    201: CreatedKey;
-};
-
-export type RotateKeyResponse = RotateKeyResponses[keyof RotateKeyResponses];
-
 export type ListMailsData = {
     body?: never;
     path?: never;
@@ -10608,6 +10605,329 @@ export type GetMeResponses = {
 };
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type ListPasskeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/passkeys';
+};
+
+export type ListPasskeysErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListPasskeysError = ListPasskeysErrors[keyof ListPasskeysErrors];
+
+export type ListPasskeysResponses = {
+    200: PagePasskey;
+};
+
+export type ListPasskeysResponse = ListPasskeysResponses[keyof ListPasskeysResponses];
+
+export type CreatePasskeyData = {
+    body: RegisterPasskey;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/passkeys';
+};
+
+export type CreatePasskeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreatePasskeyError = CreatePasskeyErrors[keyof CreatePasskeyErrors];
+
+export type CreatePasskeyResponses = {
+    201: Passkey;
+};
+
+export type CreatePasskeyResponse = CreatePasskeyResponses[keyof CreatePasskeyResponses];
+
+export type BeginPasskeyRegistrationData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/passkeys/begin';
+};
+
+export type BeginPasskeyRegistrationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type BeginPasskeyRegistrationError = BeginPasskeyRegistrationErrors[keyof BeginPasskeyRegistrationErrors];
+
+export type BeginPasskeyRegistrationResponses = {
+    200: PasskeyChallenge;
+};
+
+export type BeginPasskeyRegistrationResponse = BeginPasskeyRegistrationResponses[keyof BeginPasskeyRegistrationResponses];
+
+export type DeletePasskeyData = {
+    body?: never;
+    path: {
+        /**
+         * The passkey's id.
+         */
+        passkey_id: string;
+    };
+    query?: never;
+    url: '/api/v1/me/passkeys/{passkey_id}';
+};
+
+export type DeletePasskeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeletePasskeyError = DeletePasskeyErrors[keyof DeletePasskeyErrors];
+
+export type DeletePasskeyResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type DeletePasskeyResponse = DeletePasskeyResponses[keyof DeletePasskeyResponses];
+
+export type UpdatePasskeyData = {
+    body: RenamePasskey;
+    path: {
+        /**
+         * The passkey's id.
+         */
+        passkey_id: string;
+    };
+    query?: never;
+    url: '/api/v1/me/passkeys/{passkey_id}';
+};
+
+export type UpdatePasskeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdatePasskeyError = UpdatePasskeyErrors[keyof UpdatePasskeyErrors];
+
+export type UpdatePasskeyResponses = {
+    200: Passkey;
+};
+
+export type UpdatePasskeyResponse = UpdatePasskeyResponses[keyof UpdatePasskeyResponses];
 
 export type ListProjectsData = {
     body?: never;
@@ -10881,349 +11201,6 @@ export type UpdateProjectResponses = {
 };
 
 export type UpdateProjectResponse = UpdateProjectResponses[keyof UpdateProjectResponses];
-
-export type ListServiceAccountsData = {
-    body?: never;
-    path?: never;
-    query?: {
-        /**
-         * How many items to return.
-         */
-        limit?: number;
-        /**
-         * The `next_cursor` of the page before.
-         */
-        cursor?: string;
-    };
-    url: '/api/v1/service-accounts';
-};
-
-export type ListServiceAccountsErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type ListServiceAccountsError = ListServiceAccountsErrors[keyof ListServiceAccountsErrors];
-
-export type ListServiceAccountsResponses = {
-    200: PageServiceAccount;
-};
-
-export type ListServiceAccountsResponse = ListServiceAccountsResponses[keyof ListServiceAccountsResponses];
-
-export type CreateServiceAccountData = {
-    body: CreateServiceAccount;
-    path?: never;
-    query?: never;
-    url: '/api/v1/service-accounts';
-};
-
-export type CreateServiceAccountErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type CreateServiceAccountError = CreateServiceAccountErrors[keyof CreateServiceAccountErrors];
-
-export type CreateServiceAccountResponses = {
-    201: ServiceAccount;
-};
-
-export type CreateServiceAccountResponse = CreateServiceAccountResponses[keyof CreateServiceAccountResponses];
-
-export type DeleteServiceAccountData = {
-    body?: never;
-    path: {
-        /**
-         * The account's id.
-         */
-        service_account_id: string;
-    };
-    query?: never;
-    url: '/api/v1/service-accounts/{service_account_id}';
-};
-
-export type DeleteServiceAccountErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type DeleteServiceAccountError = DeleteServiceAccountErrors[keyof DeleteServiceAccountErrors];
-
-export type DeleteServiceAccountResponses = {
-    /**
-     * Removed.
-     */
-    204: void;
-};
-
-export type DeleteServiceAccountResponse = DeleteServiceAccountResponses[keyof DeleteServiceAccountResponses];
-
-export type GetServiceAccountData = {
-    body?: never;
-    path: {
-        /**
-         * The account's id.
-         */
-        service_account_id: string;
-    };
-    query?: never;
-    url: '/api/v1/service-accounts/{service_account_id}';
-};
-
-export type GetServiceAccountErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type GetServiceAccountError = GetServiceAccountErrors[keyof GetServiceAccountErrors];
-
-export type GetServiceAccountResponses = {
-    200: ServiceAccount;
-};
-
-export type GetServiceAccountResponse = GetServiceAccountResponses[keyof GetServiceAccountResponses];
-
-export type UpdateServiceAccountData = {
-    body: UpdateServiceAccount;
-    headers?: {
-        /**
-         * The ETag the account had when it was read.
-         */
-        'If-Match'?: string | null;
-    };
-    path: {
-        /**
-         * The account's id.
-         */
-        service_account_id: string;
-    };
-    query?: never;
-    url: '/api/v1/service-accounts/{service_account_id}';
-};
-
-export type UpdateServiceAccountErrors = {
-    /**
-     * The request could not be parsed
-     */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
-};
-
-export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateServiceAccountErrors];
-
-export type UpdateServiceAccountResponses = {
-    200: ServiceAccount;
-};
-
-export type UpdateServiceAccountResponse = UpdateServiceAccountResponses[keyof UpdateServiceAccountResponses];
 
 export type ListSessionsData = {
     body?: never;

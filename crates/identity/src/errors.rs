@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rhiza_kernel::{Coded, ErrorCode, FieldError};
 use rhiza_platform::authz::{AuthError, PolicyFault};
+use rhiza_platform::secrets::SecretsError;
 use rhiza_store::StoreError;
 
 use crate::people::PasswordsBusy;
@@ -27,6 +28,12 @@ pub enum IdentityError {
     /// E-mail or password is wrong. Which one, and whether the account exists, is not said.
     #[error("sign-in refused")]
     BadCredentials,
+    /// No passkey of this site, not an answer to what was asked, or answered too late. Which, is not said.
+    #[error("passkey refused")]
+    PasskeyRefused,
+    /// The person has not proved for a while who they are, and what they ask for needs that.
+    #[error("not confirmed lately")]
+    Unconfirmed,
     /// Too many attempts.
     #[error("sign-in throttled for {0:?}")]
     Throttled(Duration),
@@ -51,6 +58,12 @@ pub enum IdentityError {
     /// The embedded access policies are not valid.
     #[error(transparent)]
     Policies(#[from] PolicyFault),
+    /// What was kept of a sign-in under way cannot be written or read.
+    #[error("state of a sign-in: {0}")]
+    State(#[source] serde_json::Error),
+    /// Something sealed cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] SecretsError),
     /// Who the caller is could not be told.
     #[error(transparent)]
     Unknown(#[from] AuthError),
@@ -80,14 +93,15 @@ impl Coded for IdentityError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
-            Self::Denied(_) | Self::PlainHttp { .. } => ErrorCode::PermissionDenied,
+            Self::Denied(_) | Self::PlainHttp { .. } | Self::Unconfirmed => ErrorCode::PermissionDenied,
             Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidArgument,
-            Self::BadCredentials | Self::SetupToken => ErrorCode::Unauthenticated,
+            Self::BadCredentials | Self::SetupToken | Self::PasskeyRefused => ErrorCode::Unauthenticated,
             Self::Throttled(_) => ErrorCode::RateLimited,
             Self::Stale => ErrorCode::PreconditionFailed,
             Self::Busy(_) => ErrorCode::Unavailable,
-            Self::Policies(_) => ErrorCode::Internal,
+            Self::Policies(_) | Self::State(_) => ErrorCode::Internal,
+            Self::Sealed(error) => error.code(),
             Self::Unknown(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -102,6 +116,10 @@ impl Coded for IdentityError {
                 many => format!("{} values are not acceptable.", many.len()),
             },
             Self::BadCredentials => "The e-mail address or the password is not right.".to_owned(),
+            Self::PasskeyRefused => "This passkey did not open an account here; try again, or sign in another way.".to_owned(),
+            Self::Unconfirmed => {
+                "For this, prove once more that it is you: with your password, a code or by signing in again.".to_owned()
+            }
             Self::Throttled(wait) => {
                 format!("Too many attempts from here. Try again in {} seconds.", wait.as_secs().max(1))
             }
@@ -117,6 +135,8 @@ impl Coded for IdentityError {
             Self::AlreadySetUp => "This installation has an owner already; sign in instead.".to_owned(),
             Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),
             Self::Policies(_) => "The server cannot decide who may do what; its log says why.".to_owned(),
+            Self::State(_) => "The sign-in cannot go on; begin again.".to_owned(),
+            Self::Sealed(error) => error.public_detail(),
             Self::Unknown(error) => error.public_detail(),
             Self::Store(error) => error.public_detail(),
         }

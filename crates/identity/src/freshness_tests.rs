@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::Method;
 use rhiza_platform::authz::{AuthError, Credentials, Presented};
+use rhiza_platform::mail::{Post, PostOptions};
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::binds;
 use rhiza_testkit::TestDb;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +48,11 @@ rhiza_testkit::db_tests! {
 
     async fn what_is_remembered_holds_until_another_process_changes_it(db: TestDb) {
         let passwords = PasswordCost { memory_kib: 64, passes: 1, at_once: 2 };
-        let options = IdentityOptions { passwords, ..IdentityOptions::default() };
+        let sealer = Sealer::ephemeral(&db.env);
+        let url: url::Url = "http://localhost:8080".parse().unwrap();
+        let post = PostOptions { public_url: url.clone(), available: false };
+        let post = Post::new(db.env.clone(), sealer.clone(), post);
+        let options = IdentityOptions { passwords, ..IdentityOptions::new(url, post, sealer) };
         let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
         let key = owner_key(&db, &identity).await;
         let stop = CancellationToken::new();

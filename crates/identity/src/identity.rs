@@ -6,6 +6,8 @@ use std::time::Duration;
 use rhiza_kernel::Env;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
 use rhiza_platform::limits::{KnownPlaces, Limiter};
+use rhiza_platform::mail::Post;
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
@@ -13,11 +15,13 @@ use url::Url;
 
 use crate::access::{self, Shown};
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
+use crate::challenges::Challenges;
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::freshness::Freshness;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
+use crate::passkeys::{Passkeys, Site};
 use crate::people::{PasswordCost, Passwords};
 use crate::service_accounts::ServiceAccounts;
 use crate::sessions::{Opened, SessionLimits, Sessions};
@@ -25,7 +29,7 @@ use crate::setup::Setup;
 use crate::throttle::Throttle;
 
 /// How the slice is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct IdentityOptions {
     /// Where people reach the console, when it is configured.
     pub public_url: Option<Url>,
@@ -37,6 +41,29 @@ pub struct IdentityOptions {
     pub passwords: PasswordCost,
     /// Counts attempts to get in; without it this process counts by itself.
     pub limiter: Option<Limiter>,
+    /// Where people reach the console, configured or not: links lead there, and passkeys are made for it.
+    pub links_to: Url,
+    /// Takes letters.
+    pub post: Post,
+    /// Seals what nobody who reads the database may see.
+    pub sealer: Sealer,
+}
+
+impl IdentityOptions {
+    /// The defaults, with what there is no default for.
+    #[must_use]
+    pub fn new(links_to: Url, post: Post, sealer: Sealer) -> Self {
+        Self {
+            public_url: None,
+            links_to,
+            post,
+            sealer,
+            origins: OriginPolicy::default(),
+            sessions: SessionLimits::default(),
+            passwords: PasswordCost::default(),
+            limiter: None,
+        }
+    }
 }
 
 /// Keys and sessions whose answers are remembered at the same moment; a few hundred bytes each.
@@ -59,6 +86,8 @@ struct Parts {
     projects: Projects,
     sessions: Sessions,
     throttle: Throttle,
+    challenges: Challenges,
+    passkeys: Passkeys,
     keys: Keys,
     service_accounts: ServiceAccounts,
     setup: Setup,
@@ -107,8 +136,19 @@ impl Identity {
             policies.clone(),
             Arc::clone(&notes),
         );
+        let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
+        let site = Site::at(&options.links_to);
         Ok(Self {
             parts: Arc::new(Parts {
+                passkeys: Passkeys::new(
+                    db.clone(),
+                    env.clone(),
+                    site,
+                    challenges.clone(),
+                    sessions.clone(),
+                    options.post.clone(),
+                ),
+                challenges,
                 projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
                 keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
                 service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
@@ -136,6 +176,12 @@ impl Identity {
     #[must_use]
     pub fn projects(&self) -> &Projects {
         &self.parts.projects
+    }
+
+    /// Whether people can sign in with passkeys here.
+    #[must_use]
+    pub fn offers_passkeys(&self) -> bool {
+        self.parts.passkeys.is_available()
     }
 
     /// The pool that hashes passwords.
@@ -175,7 +221,8 @@ impl Identity {
     /// When the database does not answer.
     pub async fn flush(&self) -> Result<(), IdentityError> {
         let Parts { db, env, options, notes, .. } = &*self.parts;
-        Ok(notes.write(db, env, options.sessions.idle).await?)
+        notes.write(db, env, options.sessions.idle).await?;
+        self.parts.challenges.purge().await
     }
 
     /// The caller whose session was just opened.
@@ -205,6 +252,10 @@ impl Identity {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.parts.throttle
+    }
+
+    pub(crate) fn passkeys(&self) -> &Passkeys {
+        &self.parts.passkeys
     }
 
     pub(crate) fn keys(&self) -> &Keys {

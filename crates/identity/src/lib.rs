@@ -5,6 +5,7 @@
 
 mod access;
 mod authenticate;
+mod challenges;
 mod errors;
 mod fresh;
 mod freshness;
@@ -14,6 +15,7 @@ mod http;
 mod identity;
 mod keys;
 mod organizations;
+mod passkeys;
 mod people;
 mod service_accounts;
 mod sessions;

@@ -74,13 +74,13 @@ impl Application {
         let plans = Arc::new(Plans::new(&config.limits));
         let quotas = Quotas::new(db.clone(), env.clone(), Arc::clone(&plans));
         let origins = origins(config)?;
-        let identity_options = identity_options(config, origins.clone(), limiter.clone())?;
-        let identity = Identity::new(db.clone(), env.clone(), identity_options)?;
+        let post = post(config, env, sealer)?;
+        let options = identity_options(config, origins.clone(), limiter.clone(), &post, sealer)?;
+        let identity = Identity::new(db.clone(), env.clone(), options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token()).with_quotas(quotas.clone());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
-        let post = post(config, env, sealer)?;
         let delivery = wiring::delivery(config).map_err(|e| Failure::usage(e.to_string()))?;
         let mails = MailsState {
             db: db.clone(),
@@ -158,18 +158,25 @@ fn blob_grace(config: &Config) -> Duration {
     Duration::from_secs(HOUR * u64::from(config.tracking.blob_grace_hours))
 }
 
-fn identity_options(config: &Config, origins: Vec<Origin>, limiter: Limiter) -> Result<IdentityOptions, Failure> {
+fn identity_options(
+    config: &Config,
+    origins: Vec<Origin>,
+    limiter: Limiter,
+    post: &Post,
+    sealer: &Sealer,
+) -> Result<IdentityOptions, Failure> {
     let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
     let url = public_url(config)?;
     Ok(IdentityOptions {
         limiter: Some(limiter),
-        public_url: (!config.server.public_url.is_empty()).then_some(url),
+        public_url: (!config.server.public_url.is_empty()).then_some(url.clone()),
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {
             idle: hours(config.identity.session_idle_hours),
             absolute: hours(24 * config.identity.session_days),
         },
         passwords: password_cost(config),
+        ..IdentityOptions::new(url, post.clone(), sealer.clone())
     })
 }
 

@@ -101,3 +101,36 @@ pub async fn member_addresses(db: &Db, org: OrgId) -> Result<Vec<String>, StoreE
     tx.rollback().await?;
     Ok(rows.into_iter().map(|row| row.email).collect())
 }
+
+/// A person in the organisation they joined first.
+pub(crate) async fn first_membership(tx: &Tx, user: UserId) -> Result<Option<Member>, StoreError> {
+    let sql = format!("{MEMBER} WHERE u.user_id = $1 ORDER BY m.created_at, m.org_id LIMIT 1");
+    let row: Option<MemberRow> = tx.fetch_optional(&sql, binds![user.uuid()]).await?;
+    row.map(MemberRow::into_member).transpose()
+}
+
+/// As [`member`], in a transaction of the caller's.
+pub(crate) async fn member_in(tx: &Tx, org: OrgId, user: UserId) -> Result<Option<Member>, StoreError> {
+    let sql = format!("{MEMBER} WHERE m.org_id = $1 AND u.user_id = $2");
+    let row: Option<MemberRow> = tx.fetch_optional(&sql, binds![org.uuid(), user.uuid()]).await?;
+    row.map(MemberRow::into_member).transpose()
+}
+
+/// Makes whoever else changes how this person signs in wait until the end of `tx`.
+pub(crate) async fn hold(tx: &Tx, user: UserId) -> Result<(), StoreError> {
+    tx.execute("UPDATE users SET email = email WHERE user_id = $1", binds![user.uuid()]).await?;
+    Ok(())
+}
+
+/// In how many ways a person can sign in: a password, passkeys, accounts elsewhere.
+pub(crate) async fn ways_in(tx: &Tx, user: UserId) -> Result<i64, StoreError> {
+    let count: Option<i64> = tx
+        .fetch_scalar(
+            "SELECT (SELECT COUNT(*) FROM users WHERE user_id = $1 AND password_hash IS NOT NULL)
+                  + (SELECT COUNT(*) FROM passkeys WHERE user_id = $1)
+                  + (SELECT COUNT(*) FROM external_identities WHERE user_id = $1)",
+            binds![user.uuid()],
+        )
+        .await?;
+    Ok(count.unwrap_or(0))
+}

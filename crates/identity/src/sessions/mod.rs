@@ -8,6 +8,6 @@ mod service;
 pub(crate) mod store;
 pub(crate) mod system;
 
-pub(crate) use model::{Session, SessionHash, SessionToken};
+pub(crate) use model::{How, Session, SessionHash, SessionToken};
 pub use service::SessionLimits;
-pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller};
+pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller, person};

@@ -46,6 +46,41 @@ impl SessionToken {
     }
 }
 
+/// How a person proved who they are when a session began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// A password, or a link that only they got.
+    Password,
+    /// A passkey.
+    Passkey,
+}
+
+impl Method {
+    /// As stored and shown.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Passkey => "passkey",
+        }
+    }
+}
+
+/// What was shown to begin a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct How {
+    /// How the person signed in.
+    pub(crate) method: Method,
+    /// Whether a second factor was shown with it.
+    pub(crate) second_factor: bool,
+}
+
+impl How {
+    /// A password and nothing else.
+    pub(crate) const PASSWORD: Self = Self { method: Method::Password, second_factor: false };
+    /// A passkey that made sure of its user: something one has, and something one knows or is.
+    pub(crate) const PASSKEY: Self = Self { method: Method::Passkey, second_factor: true };
+}
+
 /// A session as its owner sees it in the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {

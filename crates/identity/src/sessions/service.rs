@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use rhiza_kernel::{Env, OrgId, OrgScope, SessionId, UserId};
 use rhiza_platform::audit::{self, Entry};
 use rhiza_platform::authz::{Actor, Caller, OrgAccess};
@@ -13,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::store::NewSession;
-use super::{Session, SessionHash, SessionToken, store, system};
+use super::{How, Session, SessionHash, SessionToken, store, system};
 use crate::authenticate::{FailedSignIn, Notes};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
@@ -89,6 +90,9 @@ impl std::fmt::Debug for Sessions {
 /// Longest name of a browser that is kept.
 const MAX_USER_AGENT: usize = 512;
 
+/// How long a proof of who one is holds for changes to how one signs in.
+const CONFIRMED_FOR: TimeDelta = TimeDelta::minutes(10);
+
 impl Sessions {
     pub(crate) fn new(
         db: Db,
@@ -134,12 +138,18 @@ impl Sessions {
             let new = self.passwords.hash(password).await?;
             people::system::replace_hash(&self.db, member.user.id, &old, &new).await?;
         }
-        let opened = self.open(&member, browser).await?;
+        let opened = self.open(&member, How::PASSWORD, browser).await?;
         self.throttle.succeeded(browser.address, &key).await?;
         Ok(opened)
     }
 
-    async fn open(&self, member: &Member, browser: &Browser) -> Result<Opened, IdentityError> {
+    /// Opens a session for a member who has shown `how`, in place of the one the browser held.
+    pub(crate) async fn open(
+        &self,
+        member: &Member,
+        how: How,
+        browser: &Browser,
+    ) -> Result<Opened, IdentityError> {
         let replaced = match &browser.previous {
             Some(previous) => {
                 let ended = system::replace(&self.db, previous.hash(), self.env.now()).await?;
@@ -151,13 +161,19 @@ impl Sessions {
         let scope = OrgScope::new(member.org);
         let tx = self.db.write(&scope).await?;
         store::delete_ended(&tx, &scope, member.user.id, self.env.now()).await?;
-        let opened = self.write(&tx, &scope, member, browser).await?;
+        let opened = self.write(&tx, &scope, member, how, browser).await?;
         let session = session_of(&opened.actor);
         let data = json!({ "session": session, "user": member.user.id });
         let event = Event::new("rhiza.identity.session.created", member.user.id.to_string()).data(&data);
         outbox::emit(&tx, &scope, event, &self.env).await?;
         let caller = caller(&opened.actor, browser);
-        let after = json!({ "session": session, "replaced_previous": replaced, "user_agent": agent(browser) });
+        let after = json!({
+            "session": session,
+            "method": how.method.as_str(),
+            "second_factor": how.second_factor,
+            "replaced_previous": replaced,
+            "user_agent": agent(browser),
+        });
         let entry = Entry::new(&caller, "identity.session.create", member.user.id.to_string()).after(&after);
         audit::record(&tx, &scope, entry, &self.env).await?;
         tx.commit().await?;
@@ -170,6 +186,7 @@ impl Sessions {
         tx: &Tx,
         scope: &OrgScope,
         member: &Member,
+        how: How,
         browser: &Browser,
     ) -> Result<Opened, StoreError> {
         let token = SessionToken::generate(&self.env);
@@ -184,11 +201,36 @@ impl Sessions {
             expires_at: now + self.limits.absolute,
             user_agent: agent(browser),
             address: Some(browser.address.to_string()),
+            how,
         };
         store::insert(tx, scope, new).await?;
         let User { id: user, email, .. } = &member.user;
         let actor = Actor::User { id: *user, email: email.clone(), session: id };
-        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: false })
+        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: how.second_factor })
+    }
+
+    /// Counts an attempt to get in other than with a password.
+    ///
+    /// # Errors
+    /// [`IdentityError::Throttled`].
+    pub(crate) async fn attempt(&self, browser: &Browser, key: &str) -> Result<(), IdentityError> {
+        self.throttle.attempt(Attempt::SignIn, browser.address, key).await
+    }
+
+    /// The person and session of `access`, who proved who they are a short while ago: for what would let a thief of an
+    /// open browser stay in.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unconfirmed`]; the caller is no person; or the database does not answer.
+    pub(crate) async fn require_fresh(&self, access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
+        let (user, session) = person(access)?;
+        let tx = self.db.read(&access.scope).await?;
+        let at = store::confirmed_at(&tx, &access.scope, session).await?;
+        tx.rollback().await?;
+        match at {
+            Some(at) if self.env.now() - at <= CONFIRMED_FOR => Ok((user, session)),
+            _ => Err(IdentityError::Unconfirmed),
+        }
     }
 
     /// Ends the caller's own session. A key has none.
@@ -248,7 +290,7 @@ impl Sessions {
 }
 
 /// The person and session behind a request; keys have neither.
-fn person(access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
+pub(crate) fn person(access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
     match &access.principal.actor {
         Actor::User { id, session, .. } => Ok((*id, *session)),
         _ => Err(IdentityError::Denied("Sessions belong to people; an API key has none.".to_owned())),

@@ -6,7 +6,7 @@ use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, Value, binds};
 use uuid::Uuid;
 
-use super::{Session, SessionHash};
+use super::{How, Session, SessionHash};
 
 /// A session about to be written.
 pub(crate) struct NewSession {
@@ -18,6 +18,7 @@ pub(crate) struct NewSession {
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) user_agent: Option<String>,
     pub(crate) address: Option<String>,
+    pub(crate) how: How,
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -48,8 +49,8 @@ impl From<SessionRow> for Session {
 pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, new: NewSession) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at,
-                               expires_at, user_agent, address, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, NULL)",
+                               expires_at, user_agent, address, revoked_at, method, second_factor_at, confirmed_at)
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, NULL, $10, $11, $5)",
         binds![
             new.id.uuid(),
             scope.org.uuid(),
@@ -60,6 +61,8 @@ pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, new: NewSession) -> Result
             new.expires_at,
             new.user_agent,
             new.address,
+            new.how.method.as_str(),
+            new.how.second_factor.then_some(new.now),
         ],
     )
     .await?;
@@ -119,6 +122,19 @@ pub(crate) async fn revoke(
         )
         .await?;
     hash.map(|hash| to_hash(&hash)).transpose()
+}
+
+/// When the person of a session last proved who they are.
+pub(crate) async fn confirmed_at(
+    tx: &Tx,
+    scope: &OrgScope,
+    session: SessionId,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    tx.fetch_scalar(
+        "SELECT COALESCE(confirmed_at, created_at) FROM sessions WHERE org_id = $1 AND session_id = $2",
+        binds![scope.org.uuid(), session.uuid()],
+    )
+    .await
 }
 
 fn to_hash(bytes: &[u8]) -> Result<SessionHash, StoreError> {

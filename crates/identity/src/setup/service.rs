@@ -14,7 +14,7 @@ use crate::errors::IdentityError;
 use crate::keys::{self, ApiKey, KeyText, Scopes};
 use crate::organizations::{self, Organization, Project};
 use crate::people::{self, Member, Passwords, User};
-use crate::sessions::{self, Browser, Opened, Sessions};
+use crate::sessions::{self, Browser, Opened, How, Sessions};
 
 /// The link that makes whoever follows it the owner; nothing once there is one. Each call makes a new link and
 /// spoils the one before, so the newest in the log is the one that works.
@@ -124,7 +124,7 @@ impl Setup {
             });
         }
         let founded = found(&tx, &self.env, &founding, &hash).await?;
-        let opened = self.sessions.write(&tx, &founded.scope, &founded.member, browser).await?;
+        let opened = self.sessions.write(&tx, &founded.scope, &founded.member, How::PASSWORD, browser).await?;
         record(&tx, &self.env, &founded, &sessions::caller(&opened.actor, browser)).await?;
         tx.commit().await?;
         Ok(opened)

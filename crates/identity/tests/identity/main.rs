@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod authenticator;
+mod passkeys;
 mod service_accounts;
 mod sessions_keys_projects;
 mod site;

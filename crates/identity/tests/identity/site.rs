@@ -11,6 +11,8 @@ use rhiza_identity::setup::{self, NewOwner};
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost};
 use rhiza_kernel::{OrgId, ProjectId, Role, UserId};
 use rhiza_platform::authz;
+use rhiza_platform::mail::{Post, PostOptions};
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::{MigrationSet, binds};
 use rhiza_testkit::TestDb;
 use rhiza_web::{OriginPolicy, WebConfig};
@@ -19,6 +21,8 @@ use tower::ServiceExt as _;
 
 pub(crate) const SETS: &[MigrationSet] = &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS];
 pub(crate) const PASSWORD: &str = "tin kettle orbit 9";
+/// The site that passkeys are made for.
+pub(crate) const SITE: &str = "http://localhost:8080";
 pub(crate) const HOST: (&str, &str) = ("host", "127.0.0.1:8080");
 pub(crate) const OURS: (&str, &str) = ("origin", "http://127.0.0.1:8080");
 
@@ -27,6 +31,22 @@ pub(crate) struct Site {
     app: Router,
     pub(crate) identity: Identity,
     pub(crate) db: TestDb,
+    sealer: Sealer,
+}
+
+fn process(db: &TestDb, sealer: &Sealer) -> (Router, Identity) {
+    let site: url::Url = SITE.parse().unwrap();
+    let post = PostOptions { public_url: site.clone(), available: true };
+    let options = IdentityOptions {
+        // The cheapest cost Argon2 has: what is tested here is not its strength.
+        passwords: PasswordCost { memory_kib: 64, passes: 1, at_once: 2 },
+        ..IdentityOptions::new(site, Post::new(db.env.clone(), sealer.clone(), post), sealer.clone())
+    };
+    let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
+    let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
+    let router = Router::new().nest("/api/v1", routes);
+    let router = authz::protect(router, identity.authenticator(), OriginPolicy::default());
+    (rhiza_web::stack(router, &WebConfig::default(), db.env.clone()), identity)
 }
 
 pub(crate) struct Reply {
@@ -38,15 +58,14 @@ pub(crate) struct Reply {
 
 impl Site {
     pub(crate) fn new(db: TestDb) -> Self {
-        // The cheapest cost Argon2 has: what is tested here is not its strength.
-        let passwords = PasswordCost { memory_kib: 64, passes: 1, at_once: 2 };
-        let options = IdentityOptions { passwords, ..IdentityOptions::default() };
-        let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
-        let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
-        let router = Router::new().nest("/api/v1", routes);
-        let router = authz::protect(router, identity.authenticator(), OriginPolicy::default());
-        let app = rhiza_web::stack(router, &WebConfig::default(), db.env.clone());
-        Self { app, identity, db }
+        let sealer = Sealer::ephemeral(&db.env);
+        let (app, identity) = process(&db, &sealer);
+        Self { app, identity, db, sealer }
+    }
+
+    /// Lets another process with the same settings answer from now on.
+    pub(crate) fn change_process(&mut self) {
+        (self.app, self.identity) = process(&self.db, &self.sealer);
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {

@@ -13,10 +13,12 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     // What the server offers: MLflow's client asks before it has chosen a workspace. The answer tells nothing about tenants.
     ("GET", "/api/3.0/mlflow/server-info"),
     ("GET", "/ajax-api/3.0/mlflow/server-info"),
-    // Getting in. Each of these checks its own secret: the set-up token, the password.
+    // Getting in. Each of these checks its own secret: the set-up token, the password, the passkey.
     ("GET", "/api/v1/setup"),
     ("POST", "/api/v1/setup"),
     ("POST", "/api/v1/auth/sign-in"),
+    ("POST", "/api/v1/auth/passkey/begin"),
+    ("POST", "/api/v1/auth/passkey/finish"),
     // What the API looks like.
     ("GET", "/api/openapi.json"),
     ("GET", "/docs"),

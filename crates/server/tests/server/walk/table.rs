@@ -151,6 +151,21 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
         // One's own sessions are one's own: a viewer may end theirs, and has no others.
         "deleteSession" => vec![write(Missing).at("session_id", &t.session).person().viewer(404)],
         "signOut" => vec![write(Nothing).person().viewer(204)],
+        // One's own passkeys are one's own, as sessions are.
+        "listPasskeys" => vec![read(Nothing).person()],
+        "beginPasskeyRegistration" => vec![write(Nothing).person().viewer(200)],
+        // Without an authenticator there is nothing to show.
+        "createPasskey" => vec![
+            write(Stranger::Refused(422))
+                .json(json!({"challenge": "none", "name": "key", "credential": {}}))
+                .person()
+                .own(422)
+                .viewer(422),
+        ],
+        "updatePasskey" => vec![
+            write(Missing).at("passkey_id", &t.passkey).json(json!({"name": unique("named")})).person().viewer(404),
+        ],
+        "deletePasskey" => vec![write(Missing).at("passkey_id", &t.passkey).person().viewer(404)],
         "listProjects" => vec![read(Nothing)],
         "createProject" => vec![write(Nothing).json(json!({"name": unique("another project ")}))],
         "getProject" => vec![project(read(Missing))],

@@ -172,6 +172,7 @@ impl World {
             service_account,
             session: self.sign_in(key).0,
             job: self.job(key),
+            passkey: self.passkey(key),
             mark,
         }
     }
@@ -220,6 +221,27 @@ impl World {
         });
         let cookie = format!("{SESSION_COOKIE}={}", self.session_of(user, scope).1);
         Person { key, cookie }
+    }
+
+    /// A passkey of the person behind `key`. What an authenticator would have told of it matters to nobody here.
+    fn passkey(&self, key: &str) -> String {
+        let id: rhiza_kernel::PasskeyId = self.env.new_id();
+        let me = self.server.call("GET", "/api/v1/me", key, &Payload::None);
+        let user: UserId = me["user"]["id"].as_str().unwrap().parse().unwrap();
+        let name = unique("passkey");
+        RUNTIME.block_on(async {
+            let tx = self.db.system_write().await.unwrap();
+            let row = binds![id.uuid(), user.uuid(), name.as_bytes().to_vec(), name.clone(), json!({}), self.env.now()];
+            let sql = "INSERT INTO passkeys (passkey_id, user_id, credential_id, name, credential, created_at)
+                       VALUES ($1, $2, $3, $4, $5, $6)";
+            tx.execute(sql, row).await.unwrap();
+            // A person has so many at most, and here everybody gets one for every operation.
+            let sql = "DELETE FROM passkeys WHERE user_id = $1 AND passkey_id NOT IN
+                       (SELECT passkey_id FROM passkeys WHERE user_id = $1 ORDER BY passkey_id DESC LIMIT 10)";
+            tx.execute(sql, binds![user.uuid()]).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        id.to_string()
     }
 
     /// A job that nobody works on.
@@ -277,6 +299,8 @@ pub(crate) fn unique(word: &str) -> String {
 pub(crate) struct Things {
     /// Part of every name.
     pub(crate) mark: String,
+    /// A passkey of the organisation's owner.
+    pub(crate) passkey: String,
     /// Names of the experiment and of the run.
     pub(crate) names: Vec<String>,
     pub(crate) experiment: String,
