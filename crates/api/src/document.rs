@@ -1,6 +1,6 @@
 //! The OpenAPI document: what frames the slices' own descriptions, and reading the route table back from it.
 
-use rhiza_web::{Problem, ProblemField};
+use rhiza_web::{Problem, ProblemField, ProblemQuota};
 use serde_json::Value;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem};
@@ -47,6 +47,7 @@ pub(crate) fn frame() -> OpenApi {
             ComponentsBuilder::new()
                 .schema_from::<Problem>()
                 .schema_from::<ProblemField>()
+                .schema_from::<ProblemQuota>()
                 .security_scheme("session", cookie)
                 .security_scheme("key", bearer)
                 .security_scheme("basic", basic)

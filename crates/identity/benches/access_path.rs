@@ -21,8 +21,11 @@ use rhiza_identity::{Identity, IdentityOptions};
 use rhiza_kernel::Env;
 use rhiza_platform::authz::{self, Allowed, need};
 use rhiza_platform::config;
+use rhiza_platform::limits::quota::Quotas;
 use rhiza_platform::limits::{self, Limiter, Plans};
+use rhiza_platform::mail::{Post, PostOptions};
 use rhiza_platform::runtime::system_env;
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::{Db, DbOptions, DbUrl};
 use rhiza_web::{OriginPolicy, WebConfig};
 use tower::ServiceExt as _;
@@ -65,7 +68,11 @@ async fn on_postgres(server: &str, env: &Env) {
 async fn measure_on(database: &str, url: DbUrl, env: &Env) {
     let mut db = Db::open(&DbOptions::new(url)).await.unwrap();
     db.migrate(&[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS]).await.unwrap();
-    let identity = Identity::new(db.clone(), env.clone(), IdentityOptions::default()).unwrap();
+    let site: url::Url = "http://localhost:8080".parse().unwrap();
+    let sealer = Sealer::ephemeral(env);
+    let post = PostOptions { public_url: site.clone(), available: false };
+    let post = Post::new(env.clone(), sealer.clone(), post);
+    let identity = Identity::new(db.clone(), env.clone(), IdentityOptions::new(site, post, sealer)).unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     #[expect(clippy::disallowed_methods, reason = "it is stopped below")]
     let listening = tokio::spawn(identity.clone().listen(stop.clone()));
@@ -77,7 +84,7 @@ async fn measure_on(database: &str, url: DbUrl, env: &Env) {
         project: None,
     };
     let key = init_owner(&db, env, identity.passwords(), owner).await.unwrap().api_key;
-    let app = guarded(&identity, env);
+    let app = guarded(&identity, &db, env);
     let cookie = sign_in(&app).await;
 
     let bare = latencies(&bare(env), ("x-nothing", "x"), env).await;
@@ -95,7 +102,7 @@ fn bare(env: &Env) -> Router {
     rhiza_web::stack(Router::new().route("/thing", get(|| async { "ok" })), &WebConfig::default(), env.clone())
 }
 
-fn guarded(identity: &Identity, env: &Env) -> Router {
+fn guarded(identity: &Identity, db: &Db, env: &Env) -> Router {
     // Limits are counted, but far away: 2,000 requests a second are 120,000 a minute.
     let far = [("limits.plans.standard.read", "100000000".to_owned())];
     let settings = config::load(None, &std::collections::BTreeMap::new(), &far).unwrap();
@@ -103,7 +110,8 @@ fn guarded(identity: &Identity, env: &Env) -> Router {
     let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
     let thing = |_: Allowed<need::ExperimentRead>| async { "ok" };
     let router = Router::new().nest("/api/v1", routes).route("/thing", get(thing));
-    let router = limits::principal_layer(router, limiter.clone(), Arc::clone(&plans));
+    let router =
+        limits::principal_layer(router, limiter.clone(), Quotas::new(db.clone(), env.clone(), Arc::clone(&plans)));
     let router = authz::protect(router, identity.authenticator(), OriginPolicy::default());
     let router = limits::address_layer(router, limiter, plans);
     rhiza_web::stack(router, &WebConfig::default(), env.clone())

@@ -116,9 +116,12 @@ impl Coded for IdentityError {
                 many => format!("{} values are not acceptable.", many.len()),
             },
             Self::BadCredentials => "The e-mail address or the password is not right.".to_owned(),
-            Self::PasskeyRefused => "This passkey did not open an account here; try again, or sign in another way.".to_owned(),
+            Self::PasskeyRefused => {
+                "This passkey did not open an account here; try again, or sign in another way.".to_owned()
+            }
             Self::Unconfirmed => {
-                "For this, prove once more that it is you: with your password, a code or by signing in again.".to_owned()
+                "For this, prove once more that it is you: with your password, a code or by signing in again."
+                    .to_owned()
             }
             Self::Throttled(wait) => {
                 format!("Too many attempts from here. Try again in {} seconds.", wait.as_secs().max(1))

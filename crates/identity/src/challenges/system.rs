@@ -54,9 +54,8 @@ pub(super) async fn take(
 
 pub(super) async fn purge(db: &Db, now: DateTime<Utc>) -> Result<(), StoreError> {
     let tx = db.system_read().await?;
-    let some: Option<i64> = tx
-        .fetch_scalar("SELECT COUNT(*) FROM sign_in_challenges WHERE expires_at <= $1", binds![now])
-        .await?;
+    let some: Option<i64> =
+        tx.fetch_scalar("SELECT COUNT(*) FROM sign_in_challenges WHERE expires_at <= $1", binds![now]).await?;
     tx.rollback().await?;
     // Usually there is nothing, and then nobody has to wait for the one writer that SQLite has.
     if some.unwrap_or(0) == 0 {

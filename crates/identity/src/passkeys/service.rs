@@ -20,7 +20,7 @@ use super::{Passkey, Site, system};
 use crate::challenges::{Challenges, Kind};
 use crate::errors::{Faults, IdentityError};
 use crate::people::{self, Member};
-use crate::sessions::{Browser, Opened, How, Sessions, person};
+use crate::sessions::{Browser, How, Opened, Sessions, person};
 
 /// The use cases around passkeys. Cheap to clone.
 #[derive(Clone)]
@@ -190,12 +190,7 @@ impl Passkeys {
     }
 
     /// Gives one of the caller's passkeys another name.
-    pub(crate) async fn rename(
-        &self,
-        access: &OrgAccess,
-        id: PasskeyId,
-        name: &str,
-    ) -> Result<Passkey, IdentityError> {
+    pub(crate) async fn rename(&self, access: &OrgAccess, id: PasskeyId, name: &str) -> Result<Passkey, IdentityError> {
         let (user, _) = person(access)?;
         let name = read_name(name)?;
         let tx = system::begin(&self.db).await?;

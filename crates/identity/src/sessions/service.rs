@@ -144,12 +144,7 @@ impl Sessions {
     }
 
     /// Opens a session for a member who has shown `how`, in place of the one the browser held.
-    pub(crate) async fn open(
-        &self,
-        member: &Member,
-        how: How,
-        browser: &Browser,
-    ) -> Result<Opened, IdentityError> {
+    pub(crate) async fn open(&self, member: &Member, how: How, browser: &Browser) -> Result<Opened, IdentityError> {
         let replaced = match &browser.previous {
             Some(previous) => {
                 let ended = system::replace(&self.db, previous.hash(), self.env.now()).await?;

@@ -14,7 +14,7 @@ use crate::errors::IdentityError;
 use crate::keys::{self, ApiKey, KeyText, Scopes};
 use crate::organizations::{self, Organization, Project};
 use crate::people::{self, Member, Passwords, User};
-use crate::sessions::{self, Browser, Opened, How, Sessions};
+use crate::sessions::{self, Browser, How, Opened, Sessions};
 
 /// The link that makes whoever follows it the owner; nothing once there is one. Each call makes a new link and
 /// spoils the one before, so the newest in the log is the one that works.

@@ -147,7 +147,8 @@ rhiza_testkit::db_tests! {
         let bob = site.sign_in("bob@example.com").await;
         register(&site, &bob, &mut of_bob, "Key").await;
 
-        let lies: [(&str, fn(&mut Authenticator)); 4] = [
+        type Lie = (&'static str, fn(&mut Authenticator));
+        let lies: [Lie; 4] = [
             ("another origin", |p| p.origin = "https://rhiza.evil.example".into()),
             ("another site", |p| p.rp_id = "evil.example".into()),
             ("another port", |p| p.origin = "http://localhost:9090".into()),

@@ -34,7 +34,7 @@ impl Subject {
             Actor::User { id, .. } => id.uuid(),
             Actor::Key { id, .. } => id.uuid(),
             // Whoever it acts for: signing in again must not fill the bucket.
-            Actor::Token { service_account: Some(account), .. } => account.uuid(),
+            Actor::Token { service_account: Some(account), .. } => account.id.uuid(),
             Actor::Token { owner: Some(owner), .. } => owner.uuid(),
             Actor::Token { family, .. } => family.uuid(),
             Actor::System => return Self(org.uuid().as_u128()),
