@@ -5,7 +5,7 @@ use rhiza_web::ApiError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
-use crate::{Identity, keys, organizations, people, sessions, setup};
+use crate::{Identity, keys, members, organizations, people, roles, sessions, setup};
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
 #[must_use]
@@ -15,13 +15,23 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(sessions::http::router())
         .merge(people::http::router())
         .merge(organizations::http::router())
+        .merge(organizations::http_settings::router())
+        .merge(members::http::router())
+        .merge(roles::http::router())
         .merge(keys::http::router())
 }
 
 /// The error as an answer, with how long to wait where waiting helps.
 pub(crate) fn refuse(error: IdentityError) -> ApiError {
     let wait = error.retry_after();
+    let lacks = match &error {
+        IdentityError::Lacks { permission, .. } => Some(permission.as_str()),
+        _ => None,
+    };
     let error = ApiError::from(error);
+    if let Some(permission) = lacks {
+        return error.with_permission(permission);
+    }
     match wait {
         // Rounded up: trying earlier would fail again.
         Some(wait) => error.with_header(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1)),

@@ -10,7 +10,7 @@ use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::access::{self, Shown};
+use crate::access::{self, Governance, Shown};
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
@@ -55,6 +55,7 @@ struct Parts {
     sessions: Sessions,
     keys: Keys,
     setup: Setup,
+    governance: Governance,
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
     notes: Arc<Notes>,
@@ -88,6 +89,14 @@ impl Identity {
             Arc::clone(&notes),
             known_sessions.clone(),
         );
+        let governance = Governance {
+            db: db.clone(),
+            env: env.clone(),
+            policies: policies.clone(),
+            directory: directory.clone(),
+            known_keys: known_keys.clone(),
+            known_sessions: known_sessions.clone(),
+        };
         let authenticator = IdentityAuthenticator::new(
             db.clone(),
             env.clone(),
@@ -103,6 +112,7 @@ impl Identity {
                 keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
+                governance,
                 authenticator: Arc::new(authenticator),
                 freshness,
                 notes,
@@ -191,6 +201,10 @@ impl Identity {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.parts.keys
+    }
+
+    pub(crate) fn governance(&self) -> &Governance {
+        &self.parts.governance
     }
 
     pub(crate) fn setup(&self) -> &Setup {

@@ -13,8 +13,10 @@ mod freshness_tests;
 mod http;
 mod identity;
 mod keys;
+mod members;
 mod organizations;
 mod people;
+mod roles;
 mod sessions;
 pub mod setup;
 

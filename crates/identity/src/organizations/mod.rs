@@ -3,8 +3,10 @@
 
 mod directory;
 pub(crate) mod http;
+pub(crate) mod http_settings;
 mod model;
 mod service;
+mod settings;
 pub(crate) mod store;
 pub(crate) mod system;
 

@@ -2,5 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod access_members;
+mod access_support;
 mod sessions_keys_projects;
 mod site;

@@ -2,6 +2,7 @@
 //! organisation's things, and who may only look changes nothing. A route that the table does not know fails the walk.
 
 mod table;
+mod table_access;
 mod table_mlflow;
 pub(crate) mod world;
 

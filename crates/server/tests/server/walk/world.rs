@@ -152,6 +152,8 @@ impl World {
         let slug = name("project");
         let project = text(&call("POST", "/api/v1/projects", json!({"name": slug, "slug": slug}))["id"]);
         let made = call("POST", "/api/v1/keys", json!({"name": name("key")}));
+        let role = json!({"name": name("role"), "permissions": ["experiments:read"]});
+        let role = text(&call("POST", "/api/v1/roles", role)["id"]);
         Things {
             names: vec![name("experiment"), name("run")],
             source,
@@ -167,6 +169,8 @@ impl World {
             slug,
             project,
             key: text(&made["key"]["id"]),
+            role,
+            member: self.colleague(key, &name("member")),
             session: self.sign_in(key).0,
             job: self.job(key),
             mark,
@@ -201,6 +205,17 @@ impl World {
             tx.commit().await.unwrap();
         });
         (id.to_string(), token)
+    }
+
+    /// A further viewer in the organisation of `key`; their id.
+    fn colleague(&self, key: &str, name: &str) -> String {
+        let (scope, email) = (self.scope(key), format!("{name}@example.org"));
+        RUNTIME.block_on(async {
+            let tx = self.db.system_write().await.unwrap();
+            let (user, _) = person(&tx, &self.env, &scope, &email, "viewer").await;
+            tx.commit().await.unwrap();
+            user.to_string()
+        })
     }
 
     /// A job that nobody works on.
@@ -268,6 +283,10 @@ pub(crate) struct Things {
     pub(crate) project: String,
     pub(crate) slug: String,
     pub(crate) key: String,
+    /// A role that the organisation made.
+    pub(crate) role: String,
+    /// A member, by id.
+    pub(crate) member: String,
     pub(crate) session: String,
     pub(crate) job: String,
 }
@@ -276,7 +295,7 @@ impl Things {
     /// Texts by which these things would be recognised in an answer.
     pub(crate) fn traces(&self) -> BTreeSet<String> {
         let all =
-            [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session, &self.job];
+            [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session, &self.job, &self.role, &self.member];
         all.into_iter().cloned().collect()
     }
 }
@@ -295,6 +314,10 @@ async fn organization(tx: &Tx, env: &Env, scope: &ProjectScope) {
 
 /// A person with a role, and the text of their key.
 async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> String {
+    person(tx, env, scope, email, role).await.1
+}
+
+async fn person(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> (UserId, String) {
     let (user, key, text): (UserId, KeyId, _) = (env.new_id(), env.new_id(), KeyText::generate(env));
     tx.execute(
         "INSERT INTO users (user_id, email, email_key, name, created_at) VALUES ($1, $2, $2, $2, $3)",
@@ -326,5 +349,5 @@ async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &st
     )
     .await
     .unwrap();
-    text.expose().to_owned()
+    (user, text.expose().to_owned())
 }
