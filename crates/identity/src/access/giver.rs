@@ -158,6 +158,8 @@ impl<'a> Giver<'a> {
 pub(crate) fn name_of(own: &[OwnRole], role: RoleRef) -> String {
     match role {
         RoleRef::BuiltIn(role) => role.to_string(),
-        RoleRef::Custom(id) => own.iter().find(|own| own.id == id).map_or_else(|| id.to_string(), |own| own.name.clone()),
+        RoleRef::Custom(id) => {
+            own.iter().find(|own| own.id == id).map_or_else(|| id.to_string(), |own| own.name.clone())
+        }
     }
 }

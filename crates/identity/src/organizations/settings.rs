@@ -59,9 +59,7 @@ impl Governance {
         if after.require_second_factor && !before.require_second_factor {
             // Who could not get past the rule must not make it: they would shut themselves and everybody else out.
             let shown = match &access.principal.actor {
-                Actor::User { session, .. } => {
-                    sessions::store::has_second_factor(&tx, &access.scope, *session).await?
-                }
+                Actor::User { session, .. } => sessions::store::has_second_factor(&tx, &access.scope, *session).await?,
                 Actor::System => true,
                 Actor::Key { .. } | Actor::Token { .. } => false,
             };

@@ -17,10 +17,11 @@ use crate::errors::IdentityError;
 use crate::{Identity, refuse};
 
 pub(crate) fn router() -> OpenApiRouter<Identity> {
-    OpenApiRouter::new()
-        .routes(routes!(list_permissions))
-        .routes(routes!(list_roles, create_role))
-        .routes(routes!(get_role, update_role, delete_role))
+    OpenApiRouter::new().routes(routes!(list_permissions)).routes(routes!(list_roles, create_role)).routes(routes!(
+        get_role,
+        update_role,
+        delete_role
+    ))
 }
 
 /// A role: a fixed one, or one that the organisation made.

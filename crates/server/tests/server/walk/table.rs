@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::{table_access, table_mlflow};
 use super::world::{FIRST_EMAIL, Things, unique};
+use super::{table_access, table_mlflow};
 use crate::process::Payload;
 
 /// What a caller from another organisation gets.

@@ -294,8 +294,18 @@ pub(crate) struct Things {
 impl Things {
     /// Texts by which these things would be recognised in an answer.
     pub(crate) fn traces(&self) -> BTreeSet<String> {
-        let all =
-            [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session, &self.job, &self.role, &self.member];
+        let all = [
+            &self.mark,
+            &self.run,
+            &self.deleted_run,
+            &self.model,
+            &self.project,
+            &self.key,
+            &self.session,
+            &self.job,
+            &self.role,
+            &self.member,
+        ];
         all.into_iter().cloned().collect()
     }
 }
