@@ -5,7 +5,7 @@ use rhiza_web::ApiError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
-use crate::{Identity, keys, members, organizations, people, roles, sessions, setup};
+use crate::{Identity, explain, keys, members, organizations, people, project_members, roles, sessions, setup, teams};
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
 #[must_use]
@@ -16,7 +16,11 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(people::http::router())
         .merge(organizations::http::router())
         .merge(organizations::http_settings::router())
+        .merge(organizations::http_mine::router())
         .merge(members::http::router())
+        .merge(teams::http::router())
+        .merge(project_members::http::router())
+        .merge(explain::http::router())
         .merge(roles::http::router())
         .merge(keys::http::router())
 }

@@ -203,6 +203,11 @@ impl Identity {
         &self.parts.keys
     }
 
+    /// Whether anybody may make an account, and so an organisation.
+    pub(crate) const fn anybody_may_register(&self) -> bool {
+        false
+    }
+
     pub(crate) fn governance(&self) -> &Governance {
         &self.parts.governance
     }

@@ -6,6 +6,7 @@
 mod access;
 mod authenticate;
 mod errors;
+mod explain;
 mod fresh;
 mod freshness;
 #[cfg(test)]
@@ -16,9 +17,11 @@ mod keys;
 mod members;
 mod organizations;
 mod people;
+mod project_members;
 mod roles;
 mod sessions;
 pub mod setup;
+mod teams;
 
 pub use authenticate::IdentityAuthenticator;
 pub use errors::IdentityError;

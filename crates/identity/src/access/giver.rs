@@ -1,6 +1,8 @@
 //! Who hands out rights. Nobody can give what they lack, and what they have is read anew in the transaction of the
 //! change, behind the lock of the organisation's row: of two who take each other's rights away, the second has none left.
 
+use std::sync::Arc;
+
 use rhiza_kernel::{Permission, Permissions, ProjectId, Role, RoleRef};
 use rhiza_platform::authz::{Actor, OrgAccess, Policies, Principal, ProjectChoice, Standing};
 use rhiza_store::Tx;
@@ -14,7 +16,7 @@ use crate::roles::{self, OwnRole};
 /// The caller of a change to somebody's rights.
 pub(crate) struct Giver<'a> {
     policies: &'a Policies,
-    principal: &'a Principal,
+    principal: Arc<Principal>,
     /// What the organisation has given to the caller, now; none for Rhiza itself.
     membership: Option<Membership>,
     roles: Vec<OwnRole>,
@@ -22,8 +24,8 @@ pub(crate) struct Giver<'a> {
 
 impl<'a> Giver<'a> {
     /// The caller as they stand in `tx`.
-    pub(crate) async fn read(tx: &Tx, policies: &'a Policies, access: &'a OrgAccess) -> Result<Self, IdentityError> {
-        let principal = &*access.principal;
+    pub(crate) async fn read(tx: &Tx, policies: &'a Policies, access: &OrgAccess) -> Result<Self, IdentityError> {
+        let principal = Arc::clone(&access.principal);
         let membership = match principal.actor.user() {
             Some(user) => {
                 let found = system::of_person(tx, access.scope.org, user).await?;
@@ -108,6 +110,16 @@ impl<'a> Giver<'a> {
     pub(crate) fn may_give(&self, role: RoleRef) -> Result<(), IdentityError> {
         let owner = self.membership.as_ref().is_none_or(|m| m.role == RoleRef::BuiltIn(Role::Owner));
         self.hands_on(role, self.power(), owner)
+    }
+
+    /// Fails unless the caller may give `role` in `project`.
+    pub(crate) fn may_give_in(&self, project: &ProjectRef, role: RoleRef) -> Result<(), IdentityError> {
+        let power = self.power_in(project).unwrap_or(Permissions::NONE);
+        let owner = self
+            .membership
+            .as_ref()
+            .is_none_or(|m| m.roles_in(self.policies, project).contains(&RoleRef::BuiltIn(Role::Owner)));
+        self.hands_on(role, power, owner)
     }
 
     fn hands_on(&self, role: RoleRef, power: Permissions, owner: bool) -> Result<(), IdentityError> {

@@ -1,9 +1,9 @@
 //! Changing who belongs to an organisation and what they may do. Every such change waits for the others of its
 //! organisation, so that a rule about all of them ("somebody must own it") holds whatever happens at the same moment.
 
-use rhiza_kernel::Env;
+use rhiza_kernel::{Env, OrgScope};
 use rhiza_platform::audit::{self, Entry};
-use rhiza_platform::authz::{OrgAccess, Policies};
+use rhiza_platform::authz::{Caller, OrgAccess, Policies};
 use rhiza_platform::outbox::{self, Event};
 use rhiza_store::{Db, StoreError, Tx};
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Governance {
 
 impl Governance {
     /// Begins a change: nobody else changes the organisation until the transaction ends.
-    pub(crate) async fn begin<'a>(&'a self, access: &'a OrgAccess) -> Result<(Tx, Giver<'a>), IdentityError> {
+    pub(crate) async fn begin(&self, access: &OrgAccess) -> Result<(Tx, Giver<'_>), IdentityError> {
         let tx = self.db.write(&access.scope).await?;
         organizations::store::lock(&tx, &access.scope).await?;
         let giver = Giver::read(&tx, &self.policies, access).await?;
@@ -42,24 +42,36 @@ impl Governance {
 
     /// Writes what the audit chain and other slices learn of a change, and commits it.
     pub(crate) async fn commit(&self, tx: Tx, access: &OrgAccess, changes: &[Change]) -> Result<(), StoreError> {
-        for change in changes {
-            let kind = format!("rhiza.identity.{}.{}", change.thing, change.done);
-            let data = if change.after.is_null() { &change.before } else { &change.after };
-            outbox::emit(&tx, &access.scope, Event::new(&kind, change.subject.clone()).data(data), &self.env).await?;
-        }
-        for change in changes {
-            let action = format!("identity.{}.{}", change.thing, change.deed);
-            let mut entry = Entry::new(&access.caller, &action, change.subject.clone());
-            if !change.before.is_null() {
-                entry = entry.before(&change.before);
-            }
-            if !change.after.is_null() {
-                entry = entry.after(&change.after);
-            }
-            audit::record(&tx, &access.scope, entry, &self.env).await?;
-        }
+        record(&tx, &access.scope, &access.caller, &self.env, changes).await?;
         tx.commit().await
     }
+}
+
+/// Writes what the audit chain and other slices learn of changes; last in their transaction.
+pub(crate) async fn record(
+    tx: &Tx,
+    scope: &OrgScope,
+    caller: &Caller,
+    env: &Env,
+    changes: &[Change],
+) -> Result<(), StoreError> {
+    for change in changes {
+        let kind = format!("rhiza.identity.{}.{}", change.thing, change.done);
+        let data = if change.after.is_null() { &change.before } else { &change.after };
+        outbox::emit(tx, scope, Event::new(&kind, change.subject.clone()).data(data), env).await?;
+    }
+    for change in changes {
+        let action = format!("identity.{}.{}", change.thing, change.deed);
+        let mut entry = Entry::new(caller, &action, change.subject.clone());
+        if !change.before.is_null() {
+            entry = entry.before(&change.before);
+        }
+        if !change.after.is_null() {
+            entry = entry.after(&change.after);
+        }
+        audit::record(tx, scope, entry, env).await?;
+    }
+    Ok(())
 }
 
 /// A change as the audit chain and events show it.

@@ -47,7 +47,7 @@ impl KeyRow {
 const OWNERS: &str = "*";
 
 /// Reads the role that a key is limited to.
-pub(super) fn read_limit(text: &str) -> Result<Option<RoleRef>, StoreError> {
+pub(crate) fn read_limit(text: &str) -> Result<Option<RoleRef>, StoreError> {
     if text == OWNERS { Ok(None) } else { read_role(text).map(Some) }
 }
 

@@ -120,3 +120,19 @@ async fn with_teams(tx: &Tx, org: OrgId, rows: Vec<Row>) -> Result<Vec<Listed>, 
     let teams: Vec<TeamRow> = tx.fetch_all(&sql, values).await?;
     rows.into_iter().map(|row| row.into_listed(&teams)).collect()
 }
+
+/// The names of those who have one of `roles` in the organisation, by address: whom to ask.
+pub(crate) async fn named(db: &Db, org: OrgId, roles: &[String], limit: i64) -> Result<Vec<String>, StoreError> {
+    let tx = db.system_read().await?;
+    let mut values: Vec<Value> = binds![org.uuid(), limit];
+    values.extend(roles.iter().map(|role| Value::from(role.clone())));
+    let sql = format!(
+        "SELECT u.name FROM memberships m JOIN users u ON u.user_id = m.user_id
+          WHERE m.org_id = $1 AND u.disabled_at IS NULL AND m.role IN ({}) ORDER BY u.email_key LIMIT $2",
+        in_list(3, roles.len())
+    );
+    let rows = tx.fetch_rows(&sql, values).await?;
+    let names = rows.iter().map(|row| row.try_get_by_index(0).map_err(StoreError::from)).collect();
+    tx.rollback().await?;
+    names
+}

@@ -3,7 +3,9 @@
 
 mod directory;
 pub(crate) mod http;
+pub(crate) mod http_mine;
 pub(crate) mod http_settings;
+mod mine;
 mod model;
 mod service;
 mod settings;

@@ -5,4 +5,4 @@ mod model;
 mod service;
 pub(crate) mod store;
 
-pub(crate) use model::{NewRole, OwnRole, RoleChange};
+pub(crate) use model::{NewRole, OwnRole, RoleChange, description};

@@ -70,13 +70,13 @@ pub(crate) type KnownSessions = Fresh<SessionHash, Option<Arc<system::Opens>>>;
 /// The use cases around sessions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    db: Db,
-    env: Env,
+    pub(super) db: Db,
+    pub(super) env: Env,
     limits: SessionLimits,
     passwords: Passwords,
     throttle: Arc<Throttle>,
     notes: Arc<Notes>,
-    known: KnownSessions,
+    pub(super) known: KnownSessions,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -245,7 +245,7 @@ impl Sessions {
 }
 
 /// The person and session behind a request; keys have neither.
-fn person(access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
+pub(super) fn person(access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
     match &access.principal.actor {
         Actor::User { id, session, .. } => Ok((*id, *session)),
         _ => Err(IdentityError::Denied("Sessions belong to people; an API key has none.".to_owned())),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod access_members;
+mod access_projects;
 mod access_support;
 mod sessions_keys_projects;
 mod site;

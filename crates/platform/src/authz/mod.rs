@@ -16,7 +16,7 @@ mod workspace;
 pub use access::{Access, OrgAccess};
 pub use credentials::{Credentials, Presented, ProjectHeader, RequestedProject, SESSION_COOKIE};
 pub(crate) use http::principal_of;
-pub use http::{Allowed, AllowedOrg, protect};
+pub use http::{Allowed, AllowedOrg, SignedIn, protect};
 pub use model::{Actor, AuthError, Authenticator, Caller, Grants, Need, Principal, ProjectChoice, need};
 pub use policies::{Explanation, Policies, PolicyFault, Reason, Standing};
 pub use public::{PUBLIC_ROUTES, is_public};

@@ -154,6 +154,11 @@ impl World {
         let made = call("POST", "/api/v1/keys", json!({"name": name("key")}));
         let role = json!({"name": name("role"), "permissions": ["experiments:read"]});
         let role = text(&call("POST", "/api/v1/roles", role)["id"]);
+        let team = text(&call("POST", "/api/v1/teams", json!({"name": name("team")}))["id"]);
+        let team_member = self.colleague(key, &name("teammate"));
+        call("PUT", &format!("/api/v1/teams/{team}/members/{team_member}"), Value::Null);
+        let in_project = format!("/api/v1/projects/{project}/members/{team_member}");
+        call("PUT", &in_project, json!({"role": "engineer"}));
         Things {
             names: vec![name("experiment"), name("run")],
             source,
@@ -170,6 +175,8 @@ impl World {
             project,
             key: text(&made["key"]["id"]),
             role,
+            team,
+            team_member,
             member: self.colleague(key, &name("member")),
             session: self.sign_in(key).0,
             job: self.job(key),
@@ -285,6 +292,9 @@ pub(crate) struct Things {
     pub(crate) key: String,
     /// A role that the organisation made.
     pub(crate) role: String,
+    pub(crate) team: String,
+    /// Somebody in the team, with a role in the project.
+    pub(crate) team_member: String,
     /// A member, by id.
     pub(crate) member: String,
     pub(crate) session: String,
