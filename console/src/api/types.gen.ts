@@ -5,6 +5,54 @@ export type ClientOptions = {
 };
 
 /**
+ * Why it is allowed or denied.
+ */
+export type AccessExplanation = {
+    allowed: boolean;
+    /**
+     * What would help, when it is denied.
+     */
+    hint?: string | null;
+    permission: string;
+    /**
+     * The policies that led to the answer. Where none permits it, it is denied and none is named.
+     */
+    reasons: Array<ExplainedReason>;
+    /**
+     * The roles that count there.
+     */
+    roles: Array<ExplainedRole>;
+    /**
+     * Whether the scopes of the key or token let it pass; always so for a session.
+     */
+    scopes_allow: boolean;
+};
+
+/**
+ * A role: a fixed one, or one that the organisation made.
+ */
+export type AccessRole = {
+    /**
+     * When it was made; `null` for the fixed ones.
+     */
+    created_at?: string | null;
+    description: string;
+    /**
+     * Whether it is there in every organisation and cannot be changed.
+     */
+    fixed: boolean;
+    /**
+     * What names it wherever a role is given: the name of a fixed role, or the id of one of the organisation's own.
+     */
+    id: string;
+    name: string;
+    /**
+     * What it includes.
+     */
+    permissions: Array<string>;
+};
+
+/**
  * The process is alive.
  */
 export type Alive = {
@@ -116,6 +164,10 @@ export type AuditEntry = {
  */
 export type CreateKey = {
     /**
+     * Addresses and networks from which it may be used, at most 100; absent for anywhere.
+     */
+    allowed_networks?: Array<string> | null;
+    /**
      * When it ends by itself; absent or `null` for never.
      */
     expires_at?: string | null;
@@ -133,6 +185,17 @@ export type CreateKey = {
      * needs, and nothing that manages people, projects or keys.
      */
     scopes?: Array<string> | null;
+    /**
+     * The service account it acts for, by id; absent for the caller. Needs `members:manage`.
+     */
+    service_account_id?: string | null;
+};
+
+/**
+ * An organisation to be made.
+ */
+export type CreateOrganization = {
+    name: string;
 };
 
 /**
@@ -148,6 +211,41 @@ export type CreateProject = {
      * Made from the name when absent. Lower-case letters, digits and hyphens, 2 to 63 of them.
      */
     slug?: string | null;
+};
+
+/**
+ * A role to be made.
+ */
+export type CreateRole = {
+    description?: string | null;
+    name: string;
+    /**
+     * What it includes; the maker must have all of it. `organization:read` and `self:manage` are always in it.
+     */
+    permissions: Array<string>;
+};
+
+/**
+ * A service account to be made.
+ */
+export type CreateServiceAccount = {
+    description?: string | null;
+    /**
+     * Not the name of another service account of the organisation.
+     */
+    name: string;
+    /**
+     * A fixed role or the id of one of the organisation's own, which includes nothing that the caller lacks.
+     */
+    role: string;
+};
+
+/**
+ * A team to be made.
+ */
+export type CreateTeam = {
+    description?: string | null;
+    name: string;
 };
 
 /**
@@ -275,6 +373,49 @@ export type ExperimentSummaryPage = {
     next_cursor?: string | null;
 };
 
+/**
+ * A question about what somebody may do.
+ */
+export type ExplainAccess = {
+    /**
+     * Of this key: one's own, or with `members:manage` anybody's.
+     */
+    key?: string | null;
+    permission: string;
+    /**
+     * In this project; else about the organisation as a whole.
+     */
+    project?: string | null;
+    /**
+     * Of this member instead of the caller; needs `members:manage`.
+     */
+    user?: string | null;
+};
+
+/**
+ * A policy that counted.
+ */
+export type ExplainedReason = {
+    /**
+     * `permit` or `forbid`.
+     */
+    effect: string;
+    policy: string;
+    text: string;
+};
+
+/**
+ * A role that counts.
+ */
+export type ExplainedRole = {
+    /**
+     * `organization` or `project`.
+     */
+    given_in: string;
+    id: string;
+    name: string;
+};
+
 export type FileContent = Blob | File;
 
 /**
@@ -352,6 +493,10 @@ export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelle
  * An API key, without its secret.
  */
 export type Key = {
+    /**
+     * The networks from which it may be used; `null` for anywhere.
+     */
+    allowed_networks?: Array<string> | null;
     created_at: string;
     /**
      * Who made it and answers for it.
@@ -379,9 +524,17 @@ export type Key = {
      */
     role?: string | null;
     /**
+     * The key that it replaces.
+     */
+    rotated_from?: string | null;
+    /**
      * What it may be used for; `*` is everything its role allows.
      */
     scopes: Array<string>;
+    /**
+     * The service account it acts for; `null` when it acts for whoever made it.
+     */
+    service_account_id?: string | null;
 };
 
 /**
@@ -482,10 +635,8 @@ export type Me = {
      * The role in the organisation: a fixed one, or the id of one of the organisation's own.
      */
     role: string;
-    /**
-     * The person; for an API key, the person who answers for it.
-     */
-    user: MeUser;
+    service_account?: MeServiceAccount | null;
+    user?: MeUser | null;
 };
 
 /**
@@ -515,12 +666,55 @@ export type MeProject = {
 };
 
 /**
+ * A program's own account.
+ */
+export type MeServiceAccount = {
+    id: string;
+    name: string;
+};
+
+/**
  * A person.
  */
 export type MeUser = {
     email: string;
     id: string;
     name: string;
+};
+
+/**
+ * A member of the organisation.
+ */
+export type Member = {
+    /**
+     * Whether the account is shut.
+     */
+    disabled: boolean;
+    email: string;
+    id: string;
+    joined_at: string;
+    /**
+     * The last request in a session of this organisation, to within about a minute. Only for who manages members.
+     */
+    last_seen_at?: string | null;
+    name: string;
+    /**
+     * A fixed role, or the id of one of the organisation's own.
+     */
+    role: string;
+    /**
+     * The role as people call it.
+     */
+    role_name: string;
+    /**
+     * Whether the person has a second factor. Only for who manages members.
+     */
+    second_factor?: boolean | null;
+    teams: Array<TeamName>;
+    /**
+     * Whether it is the caller.
+     */
+    you: boolean;
 };
 
 /**
@@ -2278,6 +2472,58 @@ export type ModelRegistration = {
 };
 
 /**
+ * An organisation that the caller belongs to.
+ */
+export type MyOrganization = {
+    /**
+     * Whether it is the organisation of this session or key.
+     */
+    current: boolean;
+    id: string;
+    name: string;
+    /**
+     * The caller's role there: a fixed one, or the id of one of that organisation's own.
+     */
+    role: string;
+    slug: string;
+};
+
+/**
+ * An organisation.
+ */
+export type Organization = {
+    created_at: string;
+    id: string;
+    name: string;
+    /**
+     * The plan whose limits count; empty for the standard one.
+     */
+    plan: string;
+    /**
+     * Whether people can do next to nothing here until they have signed in with a second factor.
+     */
+    require_second_factor: boolean;
+    /**
+     * Unique in the installation; it stays when the name changes.
+     */
+    slug: string;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageAccessRole = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<AccessRole>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
  * A page of a list.
  */
 export type PageAuditEntry = {
@@ -2336,11 +2582,53 @@ export type PageMail = {
 /**
  * A page of a list.
  */
+export type PageMember = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Member>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageMyOrganization = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<MyOrganization>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
 export type PagePasskey = {
     /**
      * The items, in the list's stable order.
      */
     items: Array<Passkey>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PagePermissionInfo = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<PermissionInfo>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -2364,11 +2652,53 @@ export type PageProject = {
 /**
  * A page of a list.
  */
+export type PageProjectMember = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<ProjectMember>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageServiceAccount = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<ServiceAccount>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
 export type PageSession = {
     /**
      * The items, in the list's stable order.
      */
     items: Array<Session>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageTeam = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Team>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -2402,6 +2732,18 @@ export type PasskeyChallenge = {
     options: {
         [key: string]: unknown;
     };
+};
+
+/**
+ * Something that can be allowed.
+ */
+export type PermissionInfo = {
+    description: string;
+    name: string;
+    /**
+     * The fixed roles that include it.
+     */
+    roles: Array<string>;
 };
 
 /**
@@ -2446,6 +2788,7 @@ export type Problem = {
      * The permission that the caller lacks, where that is the fault.
      */
     permission?: string | null;
+    quota?: ProblemQuota | null;
     /**
      * Finds this request in the server's log.
      */
@@ -2479,6 +2822,28 @@ export type ProblemField = {
 };
 
 /**
+ * A quota of the organisation that is used up.
+ */
+export type ProblemQuota = {
+    /**
+     * What the organisation's plan allows.
+     */
+    limit: number;
+    /**
+     * Which.
+     */
+    name: string;
+    /**
+     * When the count begins anew, for what is counted by the month.
+     */
+    resets_at?: string | null;
+    /**
+     * What is used.
+     */
+    used: number;
+};
+
+/**
  * A project.
  */
 export type Project = {
@@ -2500,6 +2865,75 @@ export type Project = {
      * Its name in URLs and headers, and of the MLflow workspace.
      */
     slug: string;
+};
+
+/**
+ * Somebody with a role in a project.
+ */
+export type ProjectMember = {
+    created_at: string;
+    /**
+     * The person's address.
+     */
+    email?: string | null;
+    /**
+     * `user`, `team` or `service_account`.
+     */
+    kind: string;
+    name: string;
+    /**
+     * A fixed role, or the id of one of the organisation's own.
+     */
+    role: string;
+    /**
+     * The role as people call it.
+     */
+    role_name: string;
+    /**
+     * The id of the person, team or service account.
+     */
+    subject: string;
+};
+
+/**
+ * What is limited.
+ */
+export type QuotaName = 'requests' | 'storage' | 'jobs' | 'tokens';
+
+/**
+ * What an organisation may use, and what it has used.
+ */
+export type QuotaReport = {
+    /**
+     * The organisation's plan.
+     */
+    plan: string;
+    /**
+     * Each quota.
+     */
+    quotas: Array<QuotaUsage>;
+};
+
+/**
+ * One quota of an organisation.
+ */
+export type QuotaUsage = {
+    /**
+     * What the plan allows; absent when it does not limit this.
+     */
+    limit?: number | null;
+    /**
+     * What is counted.
+     */
+    name: QuotaName;
+    /**
+     * When the count begins anew, for what is counted by the month.
+     */
+    resets_at?: string | null;
+    /**
+     * What is used.
+     */
+    used: number;
 };
 
 /**
@@ -2558,6 +2992,16 @@ export type RegistrationSearch = {
  */
 export type RenamePasskey = {
     name: string;
+};
+
+/**
+ * How a key is to be replaced.
+ */
+export type RotateKey = {
+    /**
+     * For how long the old key still works: at most 30 days, a day when absent.
+     */
+    overlap_seconds?: number | null;
 };
 
 /**
@@ -2861,6 +3305,25 @@ export type SeriesResult = {
 };
 
 /**
+ * A program's own account.
+ */
+export type ServiceAccount = {
+    created_at: string;
+    created_by: string;
+    description: string;
+    /**
+     * Since when its keys open nothing.
+     */
+    disabled_at?: string | null;
+    id: string;
+    name: string;
+    /**
+     * The role in the organisation: a fixed one, or the id of one of the organisation's own.
+     */
+    role: string;
+};
+
+/**
  * A browser session.
  */
 export type Session = {
@@ -2883,6 +3346,16 @@ export type Session = {
      */
     last_seen_at: string;
     user_agent?: string | null;
+};
+
+/**
+ * A role to be given.
+ */
+export type SetProjectMember = {
+    /**
+     * A fixed role, or the id of one of the organisation's own.
+     */
+    role: string;
 };
 
 /**
@@ -2927,6 +3400,59 @@ export type SignIn = {
 export type StageView = 'active' | 'deleted' | 'all';
 
 /**
+ * Where to go.
+ */
+export type SwitchOrganization = {
+    organization_id: string;
+};
+
+/**
+ * Members of the organisation who get roles in projects together.
+ */
+export type Team = {
+    created_at: string;
+    description: string;
+    id: string;
+    /**
+     * How many belong to it.
+     */
+    members: number;
+    name: string;
+};
+
+/**
+ * A team by its name.
+ */
+export type TeamName = {
+    id: string;
+    name: string;
+};
+
+/**
+ * What to change.
+ */
+export type UpdateMember = {
+    /**
+     * A fixed role, or the id of one of the organisation's own.
+     */
+    role: string;
+};
+
+/**
+ * What to change; what is absent stays.
+ */
+export type UpdateOrganization = {
+    /**
+     * Needs `organization:manage`.
+     */
+    name?: string | null;
+    /**
+     * Needs `security:manage`; to switch it on, also a session in which a second factor was shown.
+     */
+    require_second_factor?: boolean | null;
+};
+
+/**
  * What to change; what is absent stays.
  */
 export type UpdateProject = {
@@ -2939,6 +3465,36 @@ export type UpdateProject = {
      * Whether only those with a role in it, and those who manage projects, may enter.
      */
     private?: boolean | null;
+};
+
+/**
+ * What to change; what is absent stays.
+ */
+export type UpdateRole = {
+    description?: string | null;
+    name?: string | null;
+    permissions?: Array<string> | null;
+};
+
+/**
+ * What to change; what is absent stays.
+ */
+export type UpdateServiceAccount = {
+    description?: string | null;
+    /**
+     * Whether its keys and tokens open nothing for now.
+     */
+    disabled?: boolean | null;
+    name?: string | null;
+    role?: string | null;
+};
+
+/**
+ * What to change; what is absent stays.
+ */
+export type UpdateTeam = {
+    description?: string | null;
+    name?: string | null;
 };
 
 /**
@@ -3010,7 +3566,7 @@ export type MlflowProxyDeleteArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDeleteArtifactErrors = {
@@ -3054,7 +3610,7 @@ export type MlflowProxyDownloadArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDownloadArtifactErrors = {
@@ -3098,7 +3654,7 @@ export type MlflowProxyUploadArtifactData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyUploadArtifactErrors = {
@@ -3142,7 +3698,7 @@ export type MlflowProxyAbortMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}';
 };
 
 export type MlflowProxyAbortMultipartUploadErrors = {
@@ -3186,7 +3742,7 @@ export type MlflowProxyCompleteMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}';
 };
 
 export type MlflowProxyCompleteMultipartUploadErrors = {
@@ -3230,7 +3786,7 @@ export type MlflowProxyCreateMultipartUploadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/mpu/create/{artifact_path}';
 };
 
 export type MlflowProxyCreateMultipartUploadErrors = {
@@ -3274,7 +3830,7 @@ export type MlflowProxyPresignedDownloadData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
+    url: '/ajax-api/2.0/mlflow-artifacts/presigned/{artifact_path}';
 };
 
 export type MlflowProxyPresignedDownloadErrors = {
@@ -6346,7 +6902,7 @@ export type MlflowProxyDeleteArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDeleteArtifactClientErrors = {
@@ -6390,7 +6946,7 @@ export type MlflowProxyDownloadArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyDownloadArtifactClientErrors = {
@@ -6434,7 +6990,7 @@ export type MlflowProxyUploadArtifactClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/artifacts/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/artifacts/{artifact_path}';
 };
 
 export type MlflowProxyUploadArtifactClientErrors = {
@@ -6478,7 +7034,7 @@ export type MlflowProxyAbortMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}';
 };
 
 export type MlflowProxyAbortMultipartUploadClientErrors = {
@@ -6522,7 +7078,7 @@ export type MlflowProxyCompleteMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}';
 };
 
 export type MlflowProxyCompleteMultipartUploadClientErrors = {
@@ -6566,7 +7122,7 @@ export type MlflowProxyCreateMultipartUploadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/mpu/create/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/mpu/create/{artifact_path}';
 };
 
 export type MlflowProxyCreateMultipartUploadClientErrors = {
@@ -6610,7 +7166,7 @@ export type MlflowProxyPresignedDownloadClientData = {
         artifact_path: string;
     };
     query?: never;
-    url: '/api/2.0/mlflow-artifacts/presigned/{*artifact_path}';
+    url: '/api/2.0/mlflow-artifacts/presigned/{artifact_path}';
 };
 
 export type MlflowProxyPresignedDownloadClientErrors = {
@@ -9577,6 +10133,72 @@ export type MlflowUpdateWorkspaceClientResponses = {
 
 export type MlflowUpdateWorkspaceClientResponse = MlflowUpdateWorkspaceClientResponses[keyof MlflowUpdateWorkspaceClientResponses];
 
+export type ExplainAccessData = {
+    body: ExplainAccess;
+    path?: never;
+    query?: never;
+    url: '/api/v1/access/explain';
+};
+
+export type ExplainAccessErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ExplainAccessError = ExplainAccessErrors[keyof ExplainAccessErrors];
+
+export type ExplainAccessResponses = {
+    200: AccessExplanation;
+};
+
+export type ExplainAccessResponse = ExplainAccessResponses[keyof ExplainAccessResponses];
+
 export type ListAuditEntriesData = {
     body?: never;
     path?: never;
@@ -9593,6 +10215,23 @@ export type ListAuditEntriesData = {
          * Only this actor, by id or by e-mail address.
          */
         actor?: string;
+        /**
+         * Only from this address of a client.
+         */
+        address?: string;
+        /**
+         * Only at this time or later.
+         */
+        since?: string;
+        /**
+         * Only before this time.
+         */
+        until?: string;
+        /**
+         * Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
+         * nothing.
+         */
+        text?: string;
         /**
          * How many items to return.
          */
@@ -9614,6 +10253,10 @@ export type ListAuditEntriesErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -9668,6 +10311,35 @@ export type ExportAuditEntriesData = {
          * In which form to export.
          */
         format?: 'jsonl' | 'csv';
+        /**
+         * Only this action, or all actions under it: `registry` finds `registry.alias.set`.
+         */
+        action?: string;
+        /**
+         * Only this subject.
+         */
+        subject?: string;
+        /**
+         * Only this actor, by id or by e-mail address.
+         */
+        actor?: string;
+        /**
+         * Only from this address of a client.
+         */
+        address?: string;
+        /**
+         * Only at this time or later.
+         */
+        since?: string;
+        /**
+         * Only before this time.
+         */
+        until?: string;
+        /**
+         * Only where this text occurs in action, subject, actor, request id, or the thing before or after. Case counts for
+         * nothing.
+         */
+        text?: string;
     };
     url: '/api/v1/audit/export';
 };
@@ -9681,6 +10353,10 @@ export type ExportAuditEntriesErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -9747,6 +10423,10 @@ export type BeginPasskeySignInErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -9808,6 +10488,10 @@ export type FinishPasskeySignInErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -9874,6 +10558,10 @@ export type SignInErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -9939,6 +10627,10 @@ export type SignOutErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -9987,6 +10679,75 @@ export type SignOutResponses = {
 
 export type SignOutResponse = SignOutResponses[keyof SignOutResponses];
 
+export type SwitchOrganizationData = {
+    body: SwitchOrganization;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/switch-organization';
+};
+
+export type SwitchOrganizationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SwitchOrganizationError = SwitchOrganizationErrors[keyof SwitchOrganizationErrors];
+
+export type SwitchOrganizationResponses = {
+    /**
+     * Gone over; `Set-Cookie` carries the new session.
+     */
+    200: Me;
+};
+
+export type SwitchOrganizationResponse = SwitchOrganizationResponses[keyof SwitchOrganizationResponses];
+
 export type ListJobsData = {
     body?: never;
     path?: never;
@@ -10020,6 +10781,10 @@ export type ListJobsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10088,6 +10853,10 @@ export type GetJobErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10155,6 +10924,10 @@ export type CancelJobErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10221,6 +10994,10 @@ export type StreamJobEventsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10296,6 +11073,10 @@ export type ListKeysErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10357,6 +11138,10 @@ export type CreateKeyErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10425,6 +11210,10 @@ export type DeleteKeyErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10473,6 +11262,77 @@ export type DeleteKeyResponses = {
 
 export type DeleteKeyResponse = DeleteKeyResponses[keyof DeleteKeyResponses];
 
+export type RotateKeyData = {
+    body: RotateKey;
+    path: {
+        /**
+         * The id of the key to be replaced.
+         */
+        key_id: string;
+    };
+    query?: never;
+    url: '/api/v1/keys/{key_id}/rotate';
+};
+
+export type RotateKeyErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RotateKeyError = RotateKeyErrors[keyof RotateKeyErrors];
+
+export type RotateKeyResponses = {
+    201: CreatedKey;
+};
+
+export type RotateKeyResponse = RotateKeyResponses[keyof RotateKeyResponses];
+
 export type ListMailsData = {
     body?: never;
     path?: never;
@@ -10498,6 +11358,10 @@ export type ListMailsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10561,6 +11425,10 @@ export type GetMeErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10622,6 +11490,10 @@ export type ListPasskeysErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10685,6 +11557,10 @@ export type CreatePasskeyErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10746,6 +11622,10 @@ export type BeginPasskeyRegistrationErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10813,6 +11693,10 @@ export type DeletePasskeyErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -10884,6 +11768,10 @@ export type UpdatePasskeyErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -10929,6 +11817,706 @@ export type UpdatePasskeyResponses = {
 
 export type UpdatePasskeyResponse = UpdatePasskeyResponses[keyof UpdatePasskeyResponses];
 
+export type ListMembersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Part of the name or of the e-mail address.
+         */
+        q?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/members';
+};
+
+export type ListMembersErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListMembersError = ListMembersErrors[keyof ListMembersErrors];
+
+export type ListMembersResponses = {
+    200: PageMember;
+};
+
+export type ListMembersResponse = ListMembersResponses[keyof ListMembersResponses];
+
+export type RemoveMemberData = {
+    body?: never;
+    path: {
+        /**
+         * The person's id.
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/members/{user_id}';
+};
+
+export type RemoveMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RemoveMemberError = RemoveMemberErrors[keyof RemoveMemberErrors];
+
+export type RemoveMemberResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type RemoveMemberResponse = RemoveMemberResponses[keyof RemoveMemberResponses];
+
+export type GetMemberData = {
+    body?: never;
+    path: {
+        /**
+         * The person's id.
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/members/{user_id}';
+};
+
+export type GetMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetMemberError = GetMemberErrors[keyof GetMemberErrors];
+
+export type GetMemberResponses = {
+    200: Member;
+};
+
+export type GetMemberResponse = GetMemberResponses[keyof GetMemberResponses];
+
+export type UpdateMemberData = {
+    body: UpdateMember;
+    path: {
+        /**
+         * The person's id.
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/members/{user_id}';
+};
+
+export type UpdateMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateMemberError = UpdateMemberErrors[keyof UpdateMemberErrors];
+
+export type UpdateMemberResponses = {
+    200: Member;
+};
+
+export type UpdateMemberResponse = UpdateMemberResponses[keyof UpdateMemberResponses];
+
+export type GetOrganizationData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/organization';
+};
+
+export type GetOrganizationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetOrganizationError = GetOrganizationErrors[keyof GetOrganizationErrors];
+
+export type GetOrganizationResponses = {
+    200: Organization;
+};
+
+export type GetOrganizationResponse = GetOrganizationResponses[keyof GetOrganizationResponses];
+
+export type UpdateOrganizationData = {
+    body: UpdateOrganization;
+    headers?: {
+        /**
+         * The ETag it had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/organization';
+};
+
+export type UpdateOrganizationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateOrganizationError = UpdateOrganizationErrors[keyof UpdateOrganizationErrors];
+
+export type UpdateOrganizationResponses = {
+    200: Organization;
+};
+
+export type UpdateOrganizationResponse = UpdateOrganizationResponses[keyof UpdateOrganizationResponses];
+
+export type LeaveOrganizationData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/organization/leave';
+};
+
+export type LeaveOrganizationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type LeaveOrganizationError = LeaveOrganizationErrors[keyof LeaveOrganizationErrors];
+
+export type LeaveOrganizationResponses = {
+    /**
+     * Left.
+     */
+    204: void;
+};
+
+export type LeaveOrganizationResponse = LeaveOrganizationResponses[keyof LeaveOrganizationResponses];
+
+export type ListOrganizationsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/organizations';
+};
+
+export type ListOrganizationsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListOrganizationsError = ListOrganizationsErrors[keyof ListOrganizationsErrors];
+
+export type ListOrganizationsResponses = {
+    200: PageMyOrganization;
+};
+
+export type ListOrganizationsResponse = ListOrganizationsResponses[keyof ListOrganizationsResponses];
+
+export type CreateOrganizationData = {
+    body: CreateOrganization;
+    path?: never;
+    query?: never;
+    url: '/api/v1/organizations';
+};
+
+export type CreateOrganizationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateOrganizationError = CreateOrganizationErrors[keyof CreateOrganizationErrors];
+
+export type CreateOrganizationResponses = {
+    201: MyOrganization;
+};
+
+export type CreateOrganizationResponse = CreateOrganizationResponses[keyof CreateOrganizationResponses];
+
+export type ListPermissionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/permissions';
+};
+
+export type ListPermissionsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListPermissionsError = ListPermissionsErrors[keyof ListPermissionsErrors];
+
+export type ListPermissionsResponses = {
+    200: PagePermissionInfo;
+};
+
+export type ListPermissionsResponse = ListPermissionsResponses[keyof ListPermissionsResponses];
+
 export type ListProjectsData = {
     body?: never;
     path?: never;
@@ -10954,6 +12542,10 @@ export type ListProjectsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11016,6 +12608,10 @@ export type CreateProjectErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11083,6 +12679,10 @@ export type GetProjectErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11157,6 +12757,10 @@ export type UpdateProjectErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -11202,6 +12806,1025 @@ export type UpdateProjectResponses = {
 
 export type UpdateProjectResponse = UpdateProjectResponses[keyof UpdateProjectResponses];
 
+export type ListProjectMembersData = {
+    body?: never;
+    path: {
+        /**
+         * The project's id.
+         */
+        project_id: string;
+    };
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/projects/{project_id}/members';
+};
+
+export type ListProjectMembersErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListProjectMembersError = ListProjectMembersErrors[keyof ListProjectMembersErrors];
+
+export type ListProjectMembersResponses = {
+    200: PageProjectMember;
+};
+
+export type ListProjectMembersResponse = ListProjectMembersResponses[keyof ListProjectMembersResponses];
+
+export type RemoveProjectMemberData = {
+    body?: never;
+    path: {
+        /**
+         * The project's id.
+         */
+        project_id: string;
+        /**
+         * The id of a person, team or service account.
+         */
+        subject: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{project_id}/members/{subject}';
+};
+
+export type RemoveProjectMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RemoveProjectMemberError = RemoveProjectMemberErrors[keyof RemoveProjectMemberErrors];
+
+export type RemoveProjectMemberResponses = {
+    /**
+     * It has no role there.
+     */
+    204: void;
+};
+
+export type RemoveProjectMemberResponse = RemoveProjectMemberResponses[keyof RemoveProjectMemberResponses];
+
+export type SetProjectMemberData = {
+    body: SetProjectMember;
+    path: {
+        /**
+         * The project's id.
+         */
+        project_id: string;
+        /**
+         * The id of a person, team or service account.
+         */
+        subject: string;
+    };
+    query?: never;
+    url: '/api/v1/projects/{project_id}/members/{subject}';
+};
+
+export type SetProjectMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SetProjectMemberError = SetProjectMemberErrors[keyof SetProjectMemberErrors];
+
+export type SetProjectMemberResponses = {
+    /**
+     * It has the role.
+     */
+    204: void;
+};
+
+export type SetProjectMemberResponse = SetProjectMemberResponses[keyof SetProjectMemberResponses];
+
+export type GetQuotasData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/quotas';
+};
+
+export type GetQuotasErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetQuotasError = GetQuotasErrors[keyof GetQuotasErrors];
+
+export type GetQuotasResponses = {
+    200: QuotaReport;
+};
+
+export type GetQuotasResponse = GetQuotasResponses[keyof GetQuotasResponses];
+
+export type ListRolesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/roles';
+};
+
+export type ListRolesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListRolesError = ListRolesErrors[keyof ListRolesErrors];
+
+export type ListRolesResponses = {
+    200: PageAccessRole;
+};
+
+export type ListRolesResponse = ListRolesResponses[keyof ListRolesResponses];
+
+export type CreateRoleData = {
+    body: CreateRole;
+    path?: never;
+    query?: never;
+    url: '/api/v1/roles';
+};
+
+export type CreateRoleErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateRoleError = CreateRoleErrors[keyof CreateRoleErrors];
+
+export type CreateRoleResponses = {
+    201: AccessRole;
+};
+
+export type CreateRoleResponse = CreateRoleResponses[keyof CreateRoleResponses];
+
+export type DeleteRoleData = {
+    body?: never;
+    path: {
+        /**
+         * The role's id.
+         */
+        role_id: string;
+    };
+    query?: never;
+    url: '/api/v1/roles/{role_id}';
+};
+
+export type DeleteRoleErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteRoleError = DeleteRoleErrors[keyof DeleteRoleErrors];
+
+export type DeleteRoleResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type DeleteRoleResponse = DeleteRoleResponses[keyof DeleteRoleResponses];
+
+export type GetRoleData = {
+    body?: never;
+    path: {
+        /**
+         * The role's id; for a fixed role, its name.
+         */
+        role_id: string;
+    };
+    query?: never;
+    url: '/api/v1/roles/{role_id}';
+};
+
+export type GetRoleErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetRoleError = GetRoleErrors[keyof GetRoleErrors];
+
+export type GetRoleResponses = {
+    200: AccessRole;
+};
+
+export type GetRoleResponse = GetRoleResponses[keyof GetRoleResponses];
+
+export type UpdateRoleData = {
+    body: UpdateRole;
+    headers?: {
+        /**
+         * The ETag the role had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
+    path: {
+        /**
+         * The role's id.
+         */
+        role_id: string;
+    };
+    query?: never;
+    url: '/api/v1/roles/{role_id}';
+};
+
+export type UpdateRoleErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateRoleError = UpdateRoleErrors[keyof UpdateRoleErrors];
+
+export type UpdateRoleResponses = {
+    200: AccessRole;
+};
+
+export type UpdateRoleResponse = UpdateRoleResponses[keyof UpdateRoleResponses];
+
+export type ListServiceAccountsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/service-accounts';
+};
+
+export type ListServiceAccountsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListServiceAccountsError = ListServiceAccountsErrors[keyof ListServiceAccountsErrors];
+
+export type ListServiceAccountsResponses = {
+    200: PageServiceAccount;
+};
+
+export type ListServiceAccountsResponse = ListServiceAccountsResponses[keyof ListServiceAccountsResponses];
+
+export type CreateServiceAccountData = {
+    body: CreateServiceAccount;
+    path?: never;
+    query?: never;
+    url: '/api/v1/service-accounts';
+};
+
+export type CreateServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateServiceAccountError = CreateServiceAccountErrors[keyof CreateServiceAccountErrors];
+
+export type CreateServiceAccountResponses = {
+    201: ServiceAccount;
+};
+
+export type CreateServiceAccountResponse = CreateServiceAccountResponses[keyof CreateServiceAccountResponses];
+
+export type DeleteServiceAccountData = {
+    body?: never;
+    path: {
+        /**
+         * The account's id.
+         */
+        service_account_id: string;
+    };
+    query?: never;
+    url: '/api/v1/service-accounts/{service_account_id}';
+};
+
+export type DeleteServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteServiceAccountError = DeleteServiceAccountErrors[keyof DeleteServiceAccountErrors];
+
+export type DeleteServiceAccountResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type DeleteServiceAccountResponse = DeleteServiceAccountResponses[keyof DeleteServiceAccountResponses];
+
+export type GetServiceAccountData = {
+    body?: never;
+    path: {
+        /**
+         * The account's id.
+         */
+        service_account_id: string;
+    };
+    query?: never;
+    url: '/api/v1/service-accounts/{service_account_id}';
+};
+
+export type GetServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetServiceAccountError = GetServiceAccountErrors[keyof GetServiceAccountErrors];
+
+export type GetServiceAccountResponses = {
+    200: ServiceAccount;
+};
+
+export type GetServiceAccountResponse = GetServiceAccountResponses[keyof GetServiceAccountResponses];
+
+export type UpdateServiceAccountData = {
+    body: UpdateServiceAccount;
+    headers?: {
+        /**
+         * The ETag the account had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
+    path: {
+        /**
+         * The account's id.
+         */
+        service_account_id: string;
+    };
+    query?: never;
+    url: '/api/v1/service-accounts/{service_account_id}';
+};
+
+export type UpdateServiceAccountErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateServiceAccountError = UpdateServiceAccountErrors[keyof UpdateServiceAccountErrors];
+
+export type UpdateServiceAccountResponses = {
+    200: ServiceAccount;
+};
+
+export type UpdateServiceAccountResponse = UpdateServiceAccountResponses[keyof UpdateServiceAccountResponses];
+
 export type ListSessionsData = {
     body?: never;
     path?: never;
@@ -11227,6 +13850,10 @@ export type ListSessionsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11295,6 +13922,10 @@ export type DeleteSessionErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -11360,6 +13991,10 @@ export type GetSetupErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -11422,6 +14057,10 @@ export type SetupErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -11470,6 +14109,605 @@ export type SetupResponses = {
 
 export type SetupResponse = SetupResponses[keyof SetupResponses];
 
+export type ListTeamsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/teams';
+};
+
+export type ListTeamsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListTeamsError = ListTeamsErrors[keyof ListTeamsErrors];
+
+export type ListTeamsResponses = {
+    200: PageTeam;
+};
+
+export type ListTeamsResponse = ListTeamsResponses[keyof ListTeamsResponses];
+
+export type CreateTeamData = {
+    body: CreateTeam;
+    path?: never;
+    query?: never;
+    url: '/api/v1/teams';
+};
+
+export type CreateTeamErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateTeamError = CreateTeamErrors[keyof CreateTeamErrors];
+
+export type CreateTeamResponses = {
+    201: Team;
+};
+
+export type CreateTeamResponse = CreateTeamResponses[keyof CreateTeamResponses];
+
+export type DeleteTeamData = {
+    body?: never;
+    path: {
+        /**
+         * The team's id.
+         */
+        team_id: string;
+    };
+    query?: never;
+    url: '/api/v1/teams/{team_id}';
+};
+
+export type DeleteTeamErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteTeamError = DeleteTeamErrors[keyof DeleteTeamErrors];
+
+export type DeleteTeamResponses = {
+    /**
+     * Removed.
+     */
+    204: void;
+};
+
+export type DeleteTeamResponse = DeleteTeamResponses[keyof DeleteTeamResponses];
+
+export type GetTeamData = {
+    body?: never;
+    path: {
+        /**
+         * The team's id.
+         */
+        team_id: string;
+    };
+    query?: never;
+    url: '/api/v1/teams/{team_id}';
+};
+
+export type GetTeamErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetTeamError = GetTeamErrors[keyof GetTeamErrors];
+
+export type GetTeamResponses = {
+    200: Team;
+};
+
+export type GetTeamResponse = GetTeamResponses[keyof GetTeamResponses];
+
+export type UpdateTeamData = {
+    body: UpdateTeam;
+    headers?: {
+        /**
+         * The ETag the team had when it was read.
+         */
+        'If-Match'?: string | null;
+    };
+    path: {
+        /**
+         * The team's id.
+         */
+        team_id: string;
+    };
+    query?: never;
+    url: '/api/v1/teams/{team_id}';
+};
+
+export type UpdateTeamErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateTeamError = UpdateTeamErrors[keyof UpdateTeamErrors];
+
+export type UpdateTeamResponses = {
+    200: Team;
+};
+
+export type UpdateTeamResponse = UpdateTeamResponses[keyof UpdateTeamResponses];
+
+export type ListTeamMembersData = {
+    body?: never;
+    path: {
+        /**
+         * The team's id.
+         */
+        team_id: string;
+    };
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/teams/{team_id}/members';
+};
+
+export type ListTeamMembersErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListTeamMembersError = ListTeamMembersErrors[keyof ListTeamMembersErrors];
+
+export type ListTeamMembersResponses = {
+    200: PageMember;
+};
+
+export type ListTeamMembersResponse = ListTeamMembersResponses[keyof ListTeamMembersResponses];
+
+export type RemoveTeamMemberData = {
+    body?: never;
+    path: {
+        /**
+         * The team's id.
+         */
+        team_id: string;
+        /**
+         * The person's id.
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/teams/{team_id}/members/{user_id}';
+};
+
+export type RemoveTeamMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RemoveTeamMemberError = RemoveTeamMemberErrors[keyof RemoveTeamMemberErrors];
+
+export type RemoveTeamMemberResponses = {
+    /**
+     * They are not in the team.
+     */
+    204: void;
+};
+
+export type RemoveTeamMemberResponse = RemoveTeamMemberResponses[keyof RemoveTeamMemberResponses];
+
+export type AddTeamMemberData = {
+    body?: never;
+    path: {
+        /**
+         * The team's id.
+         */
+        team_id: string;
+        /**
+         * The person's id.
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/teams/{team_id}/members/{user_id}';
+};
+
+export type AddTeamMemberErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type AddTeamMemberError = AddTeamMemberErrors[keyof AddTeamMemberErrors];
+
+export type AddTeamMemberResponses = {
+    /**
+     * They are in the team.
+     */
+    204: void;
+};
+
+export type AddTeamMemberResponse = AddTeamMemberResponses[keyof AddTeamMemberResponses];
+
 export type LoadExampleData = {
     body?: never;
     path?: never;
@@ -11516,6 +14754,10 @@ export type ListExperimentSummariesErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11584,6 +14826,10 @@ export type GetExperimentColumnsErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -11645,6 +14891,10 @@ export type SearchModelRegistrationsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11717,6 +14967,10 @@ export type ListModelArtifactsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11794,6 +15048,10 @@ export type GetModelArtifactErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -11869,6 +15127,10 @@ export type ListModelVersionArtifactsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -11950,6 +15212,10 @@ export type GetModelVersionArtifactErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -12021,6 +15287,10 @@ export type GetModelVersionLineageErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -12082,6 +15352,10 @@ export type SearchRunRowsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -12154,6 +15428,10 @@ export type ListRunArtifactsErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */
@@ -12231,6 +15509,10 @@ export type GetRunArtifactErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -12298,6 +15580,10 @@ export type StreamRunEventsErrors = {
      */
     401: Problem;
     /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
      * Not allowed
      */
     403: Problem;
@@ -12362,6 +15648,10 @@ export type QuerySeriesErrors = {
      * Sign-in required
      */
     401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
     /**
      * Not allowed
      */

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rhiza_kernel::{Coded, ErrorCode, FieldError};
+use rhiza_kernel::{Coded, ErrorCode, FieldError, Permission};
 use rhiza_platform::authz::{AuthError, PolicyFault};
 use rhiza_platform::secrets::SecretsError;
 use rhiza_store::StoreError;
@@ -19,6 +19,14 @@ pub enum IdentityError {
     /// The caller may see the thing but not do this to it.
     #[error("denied: {0}")]
     Denied(String),
+    /// The caller lacks a permission, here or to hand on. The text says what for.
+    #[error("lacks {permission}: {why}")]
+    Lacks {
+        /// The permission.
+        permission: Permission,
+        /// A sentence.
+        why: String,
+    },
     /// Clashes with what is there.
     #[error("conflict: {0}")]
     Conflict(String),
@@ -93,7 +101,9 @@ impl Coded for IdentityError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
-            Self::Denied(_) | Self::PlainHttp { .. } | Self::Unconfirmed => ErrorCode::PermissionDenied,
+            Self::Denied(_) | Self::Lacks { .. } | Self::PlainHttp { .. } | Self::Unconfirmed => {
+                ErrorCode::PermissionDenied
+            }
             Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidArgument,
             Self::BadCredentials | Self::SetupToken | Self::PasskeyRefused => ErrorCode::Unauthenticated,
@@ -110,7 +120,7 @@ impl Coded for IdentityError {
     fn public_detail(&self) -> String {
         match self {
             Self::NotFound(what) => format!("There is no such {what} here."),
-            Self::Denied(why) | Self::Conflict(why) => why.clone(),
+            Self::Denied(why) | Self::Lacks { why, .. } | Self::Conflict(why) => why.clone(),
             Self::Invalid(faults) => match faults.as_slice() {
                 [only] => format!("{}: {}", only.pointer, only.detail),
                 many => format!("{} values are not acceptable.", many.len()),

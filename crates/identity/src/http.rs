@@ -5,7 +5,10 @@ use rhiza_web::ApiError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
-use crate::{Identity, keys, organizations, passkeys, people, service_accounts, sessions, setup};
+use crate::{
+    Identity, explain, keys, members, organizations, passkeys, people, project_members, roles, service_accounts,
+    sessions, setup, teams,
+};
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
 #[must_use]
@@ -16,6 +19,13 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(people::http::router())
         .merge(passkeys::http::router())
         .merge(organizations::http::router())
+        .merge(organizations::http_settings::router())
+        .merge(organizations::http_mine::router())
+        .merge(members::http::router())
+        .merge(teams::http::router())
+        .merge(project_members::http::router())
+        .merge(explain::http::router())
+        .merge(roles::http::router())
         .merge(keys::http::router())
         .merge(service_accounts::http::router())
 }
@@ -26,10 +36,14 @@ const CONFIRMATION: &str = "confirmation";
 /// The error as an answer, with how long to wait where waiting helps.
 pub(crate) fn refuse(error: IdentityError) -> ApiError {
     let wait = error.retry_after();
-    let unconfirmed = matches!(error, IdentityError::Unconfirmed);
+    let lacks = match &error {
+        IdentityError::Lacks { permission, .. } => Some(permission.as_str()),
+        IdentityError::Unconfirmed => Some(CONFIRMATION),
+        _ => None,
+    };
     let error = ApiError::from(error);
-    if unconfirmed {
-        return error.with_permission(CONFIRMATION);
+    if let Some(lacks) = lacks {
+        return error.with_permission(lacks);
     }
     match wait {
         // Rounded up: trying earlier would fail again.

@@ -13,7 +13,7 @@ use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::access::{self, Shown};
+use crate::access::{self, Governance, Shown};
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
 use crate::challenges::Challenges;
 use crate::errors::IdentityError;
@@ -91,6 +91,7 @@ struct Parts {
     keys: Keys,
     service_accounts: ServiceAccounts,
     setup: Setup,
+    governance: Governance,
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
     notes: Arc<Notes>,
@@ -127,6 +128,14 @@ impl Identity {
             Arc::clone(&notes),
             known_sessions.clone(),
         );
+        let governance = Governance {
+            db: db.clone(),
+            env: env.clone(),
+            policies: policies.clone(),
+            directory: directory.clone(),
+            known_keys: known_keys.clone(),
+            known_sessions: known_sessions.clone(),
+        };
         let authenticator = IdentityAuthenticator::new(
             db.clone(),
             env.clone(),
@@ -155,6 +164,7 @@ impl Identity {
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 throttle,
+                governance,
                 authenticator: Arc::new(authenticator),
                 freshness,
                 notes,
@@ -264,6 +274,15 @@ impl Identity {
 
     pub(crate) fn service_accounts(&self) -> &ServiceAccounts {
         &self.parts.service_accounts
+    }
+
+    /// Whether anybody may make an account, and so an organisation.
+    pub(crate) const fn anybody_may_register(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn governance(&self) -> &Governance {
+        &self.parts.governance
     }
 
     pub(crate) fn setup(&self) -> &Setup {

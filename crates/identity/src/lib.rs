@@ -7,6 +7,7 @@ mod access;
 mod authenticate;
 mod challenges;
 mod errors;
+mod explain;
 mod fresh;
 mod freshness;
 #[cfg(test)]
@@ -14,12 +15,16 @@ mod freshness_tests;
 mod http;
 mod identity;
 mod keys;
+mod members;
 mod organizations;
 mod passkeys;
 mod people;
+mod project_members;
+mod roles;
 mod service_accounts;
 mod sessions;
 pub mod setup;
+mod teams;
 mod throttle;
 
 pub use authenticate::IdentityAuthenticator;

@@ -75,11 +75,11 @@ impl FromStr for Role {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)+) => {
+    ($(#[doc = $doc:literal] $name:ident => $text:literal,)+) => {
         /// One thing a caller may be allowed to do. Also the vocabulary of API key scopes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Permission {
-            $($(#[$doc])* $name,)+
+            $(#[doc = $doc] $name,)+
         }
 
         impl Permission {
@@ -91,6 +91,14 @@ macro_rules! permissions {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
+                }
+            }
+
+            /// What it allows, for people.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$name => $doc.trim_ascii(),)+
                 }
             }
         }
@@ -297,6 +305,7 @@ mod tests {
         }
         for permission in Permission::ALL {
             assert_eq!(permission.as_str().parse::<Permission>().unwrap(), *permission);
+            assert!(permission.description().ends_with('.') && !permission.description().starts_with(' '));
         }
         let custom = RoleRef::Custom(RoleId::from_uuid(uuid::Uuid::from_u128(7)));
         assert_eq!(custom.to_string().parse::<RoleRef>().unwrap(), custom);

@@ -1,7 +1,12 @@
 //! What a member may do where: their role in the organisation, their roles in single projects, by themselves and
-//! through teams, and what the organisation's own roles include. The policies decide; this says what there is to decide on.
+//! through teams, and what the organisation's own roles include. The policies decide; this says what there is to decide
+//! on, and who may hand what on.
 
+mod giver;
+mod governance;
 mod model;
 pub(crate) mod system;
 
-pub(crate) use model::{Holder, Membership, Shown};
+pub(crate) use giver::{Giver, name_of};
+pub(crate) use governance::{Change, Governance};
+pub(crate) use model::{GOVERNING, Holder, Membership, Shown};

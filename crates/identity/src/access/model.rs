@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{Permission, Permissions, ProjectId, RoleId, RoleRef, ServiceAccountId, UserId};
+use rhiza_kernel::{Permission, Permissions, ProjectId, Role, RoleId, RoleRef, ServiceAccountId, UserId};
 use rhiza_platform::authz::{Actor, Grants, Policies, Standing};
 
 use crate::organizations::ProjectRef;
@@ -50,7 +50,21 @@ pub(crate) struct Shown {
     pub(crate) second_factor: bool,
 }
 
+/// What is done to an organisation as a whole.
+pub(crate) const GOVERNING: Permissions = Permissions::NONE
+    .with(Permission::OrganizationManage)
+    .with(Permission::MemberManage)
+    .with(Permission::RoleManage)
+    .with(Permission::SecurityManage);
+
 impl Shown {
+    /// What coming in like this leaves of any role.
+    fn leaves(self, policies: &Policies, second_factor_required: bool) -> Permissions {
+        let everything = Standing::new(&[RoleRef::BuiltIn(Role::Owner)], Permissions::ALL);
+        let came = everything.limited(self.limits).program(self.program);
+        policies.decide(came.second_factor(self.second_factor, second_factor_required))
+    }
+
     /// A session; `second_factor` tells whether one was shown in it.
     pub(crate) const fn session(second_factor: bool) -> Self {
         Self { limits: None, program: false, second_factor }
@@ -97,6 +111,11 @@ impl Membership {
         policies.decide(Standing::new(&[role], self.granted(&[role])))
     }
 
+    /// What is left of any role to a member who came in like this.
+    pub(crate) fn limits(&self, policies: &Policies, shown: Shown) -> Permissions {
+        shown.leaves(policies, self.second_factor_required)
+    }
+
     /// What the member may do to the organisation as a whole.
     pub(crate) fn in_organization(&self, policies: &Policies, shown: Shown) -> Grants {
         self.grants(policies, vec![self.role], shown)
@@ -127,7 +146,7 @@ impl Membership {
 
 #[cfg(test)]
 mod tests {
-    use rhiza_kernel::{Role, TypedId as _};
+    use rhiza_kernel::TypedId as _;
 
     use super::*;
 

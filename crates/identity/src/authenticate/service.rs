@@ -14,7 +14,7 @@ use rhiza_store::{Db, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Notes;
-use crate::access::{Membership, Shown};
+use crate::access::{GOVERNING, Membership, Shown};
 use crate::keys::{self, KeyText, KnownKeys};
 use crate::organizations::{ProjectDirectory, ProjectRef, choose};
 use crate::sessions::{self, KnownSessions, SessionToken};
@@ -107,7 +107,7 @@ impl IdentityAuthenticator {
         let all = self.directory.of(who.org).await.map_err(unavailable)?;
         let enter = |p: &ProjectRef| who.membership.in_project(&self.policies, p, who.shown);
         let chosen = select(&all, asked, who.confined_to, |p| !who.membership.roles_in(&self.policies, p).is_empty());
-        let in_organization = who.membership.in_organization(&self.policies, who.shown);
+        let mut in_organization = who.membership.in_organization(&self.policies, who.shown);
         let (project, in_project) = match chosen {
             Ok(Some(project)) => {
                 let choice = ProjectChoice::Selected { id: project.id, slug: project.slug.clone() };
@@ -116,6 +116,10 @@ impl IdentityAuthenticator {
             Ok(None) => (ProjectChoice::None, in_organization.clone()),
             Err(unknown) => (ProjectChoice::Unknown(unknown), in_organization.clone()),
         };
+        if who.confined_to.is_some() {
+            // What works in one project manages nothing of the organisation, whoever it belongs to.
+            in_organization.allowed = in_organization.allowed.without(GOVERNING);
+        }
         Ok(Principal {
             org: who.org,
             actor: who.actor,
@@ -123,6 +127,7 @@ impl IdentityAuthenticator {
             in_organization,
             in_project,
             project,
+            limits: who.membership.limits(&self.policies, who.shown),
             confined_to: who.confined_to,
             plan: Arc::clone(&who.membership.plan),
         })

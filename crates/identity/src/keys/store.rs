@@ -55,7 +55,7 @@ impl KeyRow {
 const OWNERS: &str = "*";
 
 /// Reads the role that a key is limited to.
-pub(super) fn read_limit(text: &str) -> Result<Option<RoleRef>, StoreError> {
+pub(crate) fn read_limit(text: &str) -> Result<Option<RoleRef>, StoreError> {
     if text == OWNERS { Ok(None) } else { read_role(text).map(Some) }
 }
 
@@ -240,4 +240,26 @@ pub(crate) async fn revoke(
 /// Reads a stored hash.
 pub(crate) fn read_hash(bytes: &[u8]) -> Result<KeyHash, StoreError> {
     bytes.try_into().map(KeyHash).map_err(|_| StoreError::Decode("key hash".to_owned()))
+}
+
+/// Withdraws every key that acts for a person; their hashes. Keys of service accounts that they made stay: those belong to
+/// the organisation.
+pub(crate) async fn revoke_all(
+    tx: &Tx,
+    scope: &OrgScope,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<KeyHash>, StoreError> {
+    let rows = tx
+        .fetch_rows(
+            "UPDATE api_keys SET revoked_at = $3
+             WHERE org_id = $1 AND created_by = $2 AND service_account_id IS NULL AND revoked_at IS NULL
+             RETURNING secret_hash",
+            binds![scope.org.uuid(), user.uuid(), now],
+        )
+        .await?;
+    let read = |bytes: Vec<u8>| bytes.as_slice().try_into().map(KeyHash);
+    rows.iter()
+        .map(|row| read(row.try_get_by_index(0)?).map_err(|_| StoreError::Decode("key hash".to_owned())))
+        .collect()
 }

@@ -3,8 +3,12 @@
 
 mod directory;
 pub(crate) mod http;
+pub(crate) mod http_mine;
+pub(crate) mod http_settings;
+mod mine;
 mod model;
 mod service;
+mod settings;
 pub(crate) mod store;
 pub(crate) mod system;
 

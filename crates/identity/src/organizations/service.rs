@@ -219,7 +219,7 @@ impl Projects {
         let name = change.name.as_deref().and_then(|name| faults.take("/name", people::display_name(name)));
         faults.finish()?;
         let tx = self.db.write(&access.scope).await?;
-        store::lock_projects(&tx, &access.scope).await?;
+        store::lock(&tx, &access.scope).await?;
         let before =
             store::project_for_update(&tx, &access.scope, id).await?.ok_or(IdentityError::NotFound("project"))?;
         self.must_be_visible(access, &before).await?;

@@ -50,6 +50,36 @@ pub(crate) async fn organization(tx: &Tx, scope: &OrgScope) -> Result<Option<Org
     Ok(row.map(|r| Organization { id: OrgId::from_uuid(r.org_id), name: r.name, slug: r.slug }))
 }
 
+/// An organisation in full.
+#[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) slug: String,
+    pub(crate) plan: String,
+    pub(crate) require_second_factor: bool,
+    pub(crate) revision: i64,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+/// The organisation's settings.
+pub(crate) async fn settings(tx: &Tx, scope: &OrgScope) -> Result<Settings, StoreError> {
+    tx.fetch_one(
+        "SELECT name, slug, plan, require_second_factor, revision, created_at FROM organizations WHERE org_id = $1",
+        binds![scope.org.uuid()],
+    )
+    .await
+}
+
+/// Writes the changeable part of an organisation.
+pub(crate) async fn update_settings(tx: &Tx, scope: &OrgScope, settings: &Settings) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE organizations SET name = $2, require_second_factor = $3, revision = $4 WHERE org_id = $1",
+        binds![scope.org.uuid(), settings.name.clone(), settings.require_second_factor, settings.revision],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The projects that can be entered, oldest first.
 pub(crate) async fn active_projects(tx: &Tx, scope: &OrgScope) -> Result<Vec<Project>, StoreError> {
     let sql = format!("{PROJECT} WHERE org_id = $1 AND archived_at IS NULL ORDER BY project_id");
@@ -116,8 +146,8 @@ pub(crate) async fn project_for_update(
     Ok(row.map(Project::from))
 }
 
-/// Makes other changes of the organisation's set of projects wait for this transaction.
-pub(crate) async fn lock_projects(tx: &Tx, scope: &OrgScope) -> Result<(), StoreError> {
+/// Makes other changes of the organisation, its projects and its members wait for this transaction.
+pub(crate) async fn lock(tx: &Tx, scope: &OrgScope) -> Result<(), StoreError> {
     let sql = format!("SELECT org_id, name, slug FROM organizations WHERE org_id = $1{}", tx.dialect().for_update());
     tx.fetch_one::<OrganizationRow>(&sql, binds![scope.org.uuid()]).await?;
     Ok(())

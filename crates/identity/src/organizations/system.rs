@@ -1,7 +1,7 @@
 //! The organisation rows that are written before there is a tenant to write them as, and read by the operator.
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{Env, OrgId, OrgScope, ProjectId, ProjectScope, RoleRef, TypedId as _, UserId};
+use rhiza_kernel::{Env, OrgId, OrgScope, ProjectId, ProjectScope, Role, RoleRef, TypedId as _, UserId};
 use rhiza_platform::audit::{self, Entry};
 use rhiza_platform::authz::Caller;
 use rhiza_platform::outbox::{self, Event};
@@ -11,6 +11,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Organization;
+use super::mine::Belongs;
+use crate::access::system::read_role;
 
 /// Writes a new organisation.
 pub(crate) async fn insert_organization(
@@ -117,4 +119,63 @@ pub async fn placed_projects(db: &Db) -> Result<Vec<PlacedProject>, StoreError> 
         slug: row.slug,
     };
     Ok(rows.into_iter().map(placed).collect())
+}
+
+/// Opens the transaction in which an organisation is founded.
+pub(super) async fn begin(db: &Db) -> Result<Tx, StoreError> {
+    db.system_write().await
+}
+
+#[derive(FromQueryResult)]
+struct BelongsRow {
+    org_id: Uuid,
+    name: String,
+    slug: String,
+    role: String,
+}
+
+/// The organisations of a person, by name.
+pub(super) async fn of_person(db: &Db, user: UserId) -> Result<Vec<Belongs>, StoreError> {
+    let tx = db.system_read().await?;
+    let rows: Vec<BelongsRow> = tx
+        .fetch_all(
+            "SELECT o.org_id, o.name, o.slug, m.role FROM memberships m JOIN organizations o ON o.org_id = m.org_id
+              WHERE m.user_id = $1 ORDER BY o.name, o.org_id",
+            binds![user.uuid()],
+        )
+        .await?;
+    tx.rollback().await?;
+    let belongs = |row: BelongsRow| {
+        let organization = Organization { id: OrgId::from_uuid(row.org_id), name: row.name, slug: row.slug };
+        Ok(Belongs { organization, role: read_role(&row.role)? })
+    };
+    rows.into_iter().map(belongs).collect()
+}
+
+/// Whether a person owns or administers the organisation that the installation began with.
+pub(super) async fn runs_installation(tx: &Tx, user: UserId) -> Result<bool, StoreError> {
+    let found: Option<i64> = tx
+        .fetch_scalar(
+            "SELECT COUNT(*) FROM memberships WHERE user_id = $1 AND role IN ($2, $3)
+                AND org_id = (SELECT org_id FROM organizations ORDER BY created_at, org_id LIMIT 1)",
+            binds![user.uuid(), Role::Owner.as_str(), Role::Admin.as_str()],
+        )
+        .await?;
+    Ok(found.unwrap_or(0) > 0)
+}
+
+/// How many organisations a person owns. Others of theirs wait for the answer to be acted on.
+pub(super) async fn owned(tx: &Tx, user: UserId) -> Result<usize, StoreError> {
+    let sql = format!("SELECT user_id FROM users WHERE user_id = $1{}", tx.dialect().for_update());
+    tx.fetch_rows(&sql, binds![user.uuid()]).await?;
+    let sql = "SELECT COUNT(*) FROM memberships WHERE user_id = $1 AND role = $2";
+    let owned: Option<i64> = tx.fetch_scalar(sql, binds![user.uuid(), Role::Owner.as_str()]).await?;
+    Ok(usize::try_from(owned.unwrap_or(0)).unwrap_or(usize::MAX))
+}
+
+/// Whether a slug is an organisation's.
+pub(super) async fn slug_is_taken(tx: &Tx, slug: &str) -> Result<bool, StoreError> {
+    let taken: Option<i64> =
+        tx.fetch_scalar("SELECT COUNT(*) FROM organizations WHERE slug = $1", binds![slug]).await?;
+    Ok(taken.unwrap_or(0) > 0)
 }

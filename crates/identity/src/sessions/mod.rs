@@ -6,6 +6,7 @@ pub(crate) mod http;
 mod model;
 mod service;
 pub(crate) mod store;
+mod switch;
 pub(crate) mod system;
 
 pub(crate) use model::{How, Session, SessionHash, SessionToken};

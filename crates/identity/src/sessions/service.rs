@@ -72,13 +72,13 @@ pub(crate) type KnownSessions = Fresh<SessionHash, Option<Arc<system::Opens>>>;
 /// The use cases around sessions. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    db: Db,
-    env: Env,
+    pub(super) db: Db,
+    pub(super) env: Env,
     limits: SessionLimits,
     passwords: Passwords,
     throttle: Throttle,
     notes: Arc<Notes>,
-    known: KnownSessions,
+    pub(super) known: KnownSessions,
 }
 
 impl std::fmt::Debug for Sessions {

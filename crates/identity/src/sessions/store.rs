@@ -137,6 +137,29 @@ pub(crate) async fn confirmed_at(
     .await
 }
 
+/// Whether a second factor was shown in a session.
+pub(crate) async fn has_second_factor(tx: &Tx, scope: &OrgScope, session: SessionId) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) FROM sessions WHERE org_id = $1 AND session_id = $2 AND second_factor_at IS NOT NULL";
+    Ok(tx.fetch_scalar::<i64>(sql, binds![scope.org.uuid(), session.uuid()]).await?.unwrap_or(0) > 0)
+}
+
+/// Ends every session of a person in this organisation; their hashes.
+pub(crate) async fn revoke_all(
+    tx: &Tx,
+    scope: &OrgScope,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionHash>, StoreError> {
+    let rows = tx
+        .fetch_rows(
+            "UPDATE sessions SET revoked_at = $3
+             WHERE org_id = $1 AND user_id = $2 AND revoked_at IS NULL RETURNING token_hash",
+            binds![scope.org.uuid(), user.uuid(), now],
+        )
+        .await?;
+    rows.iter().map(|row| to_hash(&row.try_get_by_index::<Vec<u8>>(0)?)).collect()
+}
+
 fn to_hash(bytes: &[u8]) -> Result<SessionHash, StoreError> {
     bytes.try_into().map(SessionHash).map_err(|_| StoreError::Decode("session hash".to_owned()))
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{OrgId, SessionId, TypedId as _, UserId};
 use rhiza_store::sea_orm::{self, FromQueryResult};
-use rhiza_store::{Db, StoreError, binds};
+use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
 
 use super::SessionHash;
@@ -84,4 +84,68 @@ pub(crate) async fn replace(db: &Db, hash: SessionHash, now: DateTime<Utc>) -> R
         .await?;
     tx.commit().await?;
     Ok(ended > 0)
+}
+
+/// Opens the transaction in which a session goes over to another organisation.
+pub(super) async fn begin(db: &Db) -> Result<Tx, StoreError> {
+    db.system_write().await
+}
+
+/// A session that goes over to another organisation.
+pub(super) struct Move {
+    pub(super) from: SessionId,
+    pub(super) to: OrgId,
+    pub(super) user: UserId,
+    pub(super) id: SessionId,
+    pub(super) hash: SessionHash,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// What became of it.
+pub(super) struct Moved {
+    pub(super) old: SessionHash,
+    pub(super) expires_at: DateTime<Utc>,
+    pub(super) second_factor: bool,
+}
+
+/// Ends a session and writes one like it in another organisation. Nothing when the person does not belong there, or the
+/// session has ended.
+pub(super) async fn switch(tx: &Tx, wanted: &Move) -> Result<Option<Moved>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Ended {
+        token_hash: Vec<u8>,
+        expires_at: DateTime<Utc>,
+        second_factor_at: Option<DateTime<Utc>>,
+    }
+    // Who is being removed there is not let in behind the removal's back.
+    let lock = format!("SELECT name FROM organizations WHERE org_id = $1{}", tx.dialect().for_update());
+    let organization: Option<String> = tx.fetch_scalar(&lock, binds![wanted.to.uuid()]).await?;
+    let member = "SELECT role FROM memberships WHERE org_id = $1 AND user_id = $2";
+    let member: Option<String> = tx.fetch_scalar(member, binds![wanted.to.uuid(), wanted.user.uuid()]).await?;
+    if organization.is_none() || member.is_none() {
+        return Ok(None);
+    }
+    let ended: Option<Ended> = tx
+        .fetch_optional(
+            "UPDATE sessions SET revoked_at = $3 WHERE session_id = $1 AND user_id = $2 AND revoked_at IS NULL
+             RETURNING token_hash, expires_at, second_factor_at",
+            binds![wanted.from.uuid(), wanted.user.uuid(), wanted.now],
+        )
+        .await?;
+    let Some(ended) = ended else { return Ok(None) };
+    tx.execute(
+        "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at,
+                               expires_at, user_agent, address, second_factor_at, method, confirmed_at, revoked_at)
+         SELECT $1, $2, user_id, $3, $4, $4, idle_expires_at, expires_at, user_agent, address, second_factor_at, method,
+                COALESCE(confirmed_at, created_at), NULL
+           FROM sessions WHERE session_id = $5",
+        binds![wanted.id.uuid(), wanted.to.uuid(), wanted.hash.0.to_vec(), wanted.now, wanted.from.uuid()],
+    )
+    .await?;
+    let old = ended.token_hash.as_slice().try_into().map(SessionHash);
+    Ok(Some(Moved {
+        old: old.map_err(|_| StoreError::Decode("session hash".to_owned()))?,
+        expires_at: ended.expires_at,
+        second_factor: ended.second_factor_at.is_some(),
+    }))
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod access_members;
+mod access_projects;
+mod access_support;
 mod authenticator;
 mod passkeys;
 mod service_accounts;

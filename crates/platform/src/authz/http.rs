@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, header};
-use rhiza_kernel::ErrorCode;
+use rhiza_kernel::{ErrorCode, OrgScope};
 use rhiza_web::{ApiError, ApiResult, ClientAddr, OriginPolicy, RequestId};
 
 use super::access::{Access, OrgAccess};
@@ -95,6 +95,10 @@ pub struct Allowed<P: Need>(Access, PhantomData<P>);
 #[derive(Debug)]
 pub struct AllowedOrg<P: Need>(OrgAccess, PhantomData<P>);
 
+/// Whoever has shown a credential, whatever they may do: for telling them what that is.
+#[derive(Debug)]
+pub struct SignedIn(pub OrgAccess);
+
 impl<P: Need> Allowed<P> {
     /// The access itself, to hand to a service.
     #[must_use]
@@ -148,6 +152,15 @@ impl<P: Need, S: Send + Sync> FromRequestParts<S> for AllowedOrg<P> {
 /// Who sent a request whose middleware ran already, and as whom to record it.
 pub(crate) fn caller_of(extensions: &http::Extensions) -> Option<(Arc<Principal>, Caller)> {
     extensions.get::<Authenticated>().map(|a| (Arc::clone(&a.principal), a.caller.clone()))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        let Authenticated { principal, caller } = authenticated(parts)?;
+        Ok(Self(OrgAccess { scope: OrgScope::new(principal.org), principal, caller }))
+    }
 }
 
 /// The principal of a request whose middleware ran already, for other middleware.

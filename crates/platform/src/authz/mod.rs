@@ -15,7 +15,7 @@ mod workspace;
 
 pub use access::{Access, OrgAccess};
 pub use credentials::{Credentials, Presented, ProjectHeader, RequestedProject, SESSION_COOKIE};
-pub use http::{Allowed, AllowedOrg, protect};
+pub use http::{Allowed, AllowedOrg, SignedIn, protect};
 pub(crate) use http::{caller_of, principal_of};
 pub use model::{
     Actor, AuthError, Authenticator, Caller, Grants, Need, Principal, ProjectChoice, ServiceAccount, need,

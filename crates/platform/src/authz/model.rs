@@ -162,6 +162,9 @@ pub struct Principal {
     pub in_project: Grants,
     /// The project the request works in.
     pub project: ProjectChoice,
+    /// What the credential and the way of signing in leave of any role. Together with roles read anew it tells what the
+    /// caller may do in other places than the chosen one.
+    pub limits: Permissions,
     /// The only project the credential can ever enter; `None` when it is not confined to one.
     pub confined_to: Option<ProjectId>,
     /// The organisation's plan, whose limits count.
@@ -179,6 +182,7 @@ impl Principal {
             in_organization: Grants::everything(),
             in_project: Grants::everything(),
             project,
+            limits: Permissions::ALL,
             confined_to: None,
             plan: Arc::from(""),
         }

@@ -3,6 +3,7 @@
 
 mod roles;
 mod table;
+mod table_access;
 mod table_mlflow;
 pub(crate) mod world;
 

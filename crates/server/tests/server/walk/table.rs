@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::table_mlflow;
 use super::world::{FIRST_EMAIL, Things, unique};
+use super::{table_access, table_mlflow};
 use crate::process::Payload;
 
 /// What a caller from another organisation gets.
@@ -136,6 +136,7 @@ pub(crate) fn calls(operation: &str, theirs: &Things, mine: &Things) -> Option<V
     // MLflow's calls are described twice, and the second description carries a suffix.
     let base = operation.strip_suffix("Client").unwrap_or(operation);
     identity(base, theirs)
+        .or_else(|| table_access::calls(base, theirs, mine))
         .or_else(|| platform(base, theirs))
         .or_else(|| console(base, theirs, mine))
         .or_else(|| table_mlflow::calls(base, theirs, mine))

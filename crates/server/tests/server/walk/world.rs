@@ -154,6 +154,13 @@ impl World {
         let made = call("POST", "/api/v1/keys", json!({"name": name("key")}));
         let account = json!({"name": name("account"), "role": "viewer"});
         let service_account = text(&call("POST", "/api/v1/service-accounts", account)["id"]);
+        let role = json!({"name": name("role"), "permissions": ["experiments:read"]});
+        let role = text(&call("POST", "/api/v1/roles", role)["id"]);
+        let team = text(&call("POST", "/api/v1/teams", json!({"name": name("team")}))["id"]);
+        let team_member = self.colleague(key, &name("teammate"));
+        call("PUT", &format!("/api/v1/teams/{team}/members/{team_member}"), Value::Null);
+        let in_project = format!("/api/v1/projects/{project}/members/{team_member}");
+        call("PUT", &in_project, json!({"role": "engineer"}));
         Things {
             names: vec![name("experiment"), name("run")],
             source,
@@ -170,6 +177,10 @@ impl World {
             project,
             key: text(&made["key"]["id"]),
             service_account,
+            role,
+            team,
+            team_member,
+            member: self.colleague(key, &name("member")),
             session: self.sign_in(key).0,
             job: self.job(key),
             passkey: self.passkey(key),
@@ -215,7 +226,7 @@ impl World {
         let (user, key) = RUNTIME.block_on(async {
             let tx = db.system_write().await.unwrap();
             let role = if role == "nothing" { empty_role(&tx, &env, &scope).await } else { role.to_owned() };
-            let made = member_with_id(&tx, &env, &scope, &format!("{}@example.org", unique("person")), &role).await;
+            let made = person(&tx, &env, &scope, &format!("{}@example.org", unique("person")), &role).await;
             tx.commit().await.unwrap();
             made
         });
@@ -242,6 +253,17 @@ impl World {
             tx.commit().await.unwrap();
         });
         id.to_string()
+    }
+
+    /// A further viewer in the organisation of `key`; their id.
+    fn colleague(&self, key: &str, name: &str) -> String {
+        let (scope, email) = (self.scope(key), format!("{name}@example.org"));
+        RUNTIME.block_on(async {
+            let tx = self.db.system_write().await.unwrap();
+            let (user, _) = person(&tx, &self.env, &scope, &email, "viewer").await;
+            tx.commit().await.unwrap();
+            user.to_string()
+        })
     }
 
     /// A job that nobody works on.
@@ -318,6 +340,13 @@ pub(crate) struct Things {
     pub(crate) slug: String,
     pub(crate) key: String,
     pub(crate) service_account: String,
+    /// A role that the organisation made.
+    pub(crate) role: String,
+    pub(crate) team: String,
+    /// Somebody in the team, with a role in the project.
+    pub(crate) team_member: String,
+    /// A member, by id.
+    pub(crate) member: String,
     pub(crate) session: String,
     pub(crate) job: String,
 }
@@ -325,8 +354,20 @@ pub(crate) struct Things {
 impl Things {
     /// Texts by which these things would be recognised in an answer.
     pub(crate) fn traces(&self) -> BTreeSet<String> {
-        let all = [&self.mark, &self.run, &self.deleted_run, &self.model, &self.project, &self.key, &self.session];
-        all.into_iter().chain([&self.job, &self.service_account]).cloned().collect()
+        let all = [
+            &self.mark,
+            &self.run,
+            &self.deleted_run,
+            &self.model,
+            &self.project,
+            &self.key,
+            &self.session,
+            &self.job,
+            &self.role,
+            &self.member,
+            &self.service_account,
+        ];
+        all.into_iter().cloned().collect()
     }
 }
 
@@ -357,10 +398,10 @@ async fn empty_role(tx: &Tx, env: &Env, scope: &ProjectScope) -> String {
 
 /// A person with a role, and the text of their key.
 async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> String {
-    member_with_id(tx, env, scope, email, role).await.1
+    person(tx, env, scope, email, role).await.1
 }
 
-async fn member_with_id(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> (UserId, String) {
+async fn person(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> (UserId, String) {
     let (user, key, text): (UserId, KeyId, _) = (env.new_id(), env.new_id(), KeyText::generate(env));
     tx.execute(
         "INSERT INTO users (user_id, email, email_key, name, created_at) VALUES ($1, $2, $2, $2, $3)",
