@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rhiza_kernel::{Coded, ErrorCode, FieldError, Permission};
 use rhiza_platform::authz::{AuthError, PolicyFault};
+use rhiza_platform::secrets::SecretsError;
 use rhiza_store::StoreError;
 
 use crate::people::PasswordsBusy;
@@ -35,6 +36,24 @@ pub enum IdentityError {
     /// E-mail or password is wrong. Which one, and whether the account exists, is not said.
     #[error("sign-in refused")]
     BadCredentials,
+    /// The password is right, and the address waits to be proved.
+    #[error("the address is not verified")]
+    Unverified,
+    /// The sign-in that is under way is not, or no longer.
+    #[error("sign-in challenge refused")]
+    ChallengeOver,
+    /// The code of the second factor is wrong, or was used.
+    #[error("second factor refused")]
+    WrongCode,
+    /// The secret of a letter is unknown, used, too old, or replaced by a newer one.
+    #[error("letter's secret refused")]
+    LinkOver,
+    /// The caller has to prove again who they are.
+    #[error("a fresh confirmation is needed")]
+    Unconfirmed,
+    /// What was sealed cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] SecretsError),
     /// Too many attempts.
     #[error("sign-in throttled for {0:?}")]
     Throttled(Duration),
@@ -88,10 +107,15 @@ impl Coded for IdentityError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
-            Self::Denied(_) | Self::Lacks { .. } | Self::PlainHttp { .. } => ErrorCode::PermissionDenied,
+            Self::Denied(_) | Self::Lacks { .. } | Self::PlainHttp { .. } | Self::Unverified | Self::Unconfirmed => {
+                ErrorCode::PermissionDenied
+            }
             Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidArgument,
-            Self::BadCredentials | Self::SetupToken => ErrorCode::Unauthenticated,
+            Self::BadCredentials | Self::SetupToken | Self::ChallengeOver | Self::WrongCode | Self::LinkOver => {
+                ErrorCode::Unauthenticated
+            }
+            Self::Sealed(error) => error.code(),
             Self::Throttled(_) => ErrorCode::RateLimited,
             Self::Stale => ErrorCode::PreconditionFailed,
             Self::Busy(_) => ErrorCode::Unavailable,
@@ -110,6 +134,15 @@ impl Coded for IdentityError {
                 many => format!("{} values are not acceptable.", many.len()),
             },
             Self::BadCredentials => "The e-mail address or the password is not right.".to_owned(),
+            Self::Unverified => {
+                "Prove your e-mail address first: follow the link in the letter that we sent. You can ask for another."
+                    .to_owned()
+            }
+            Self::ChallengeOver => "This sign-in took too long or too many attempts; begin again.".to_owned(),
+            Self::WrongCode => "The code is not right, or was used already.".to_owned(),
+            Self::LinkOver => "This link is not valid any more. Ask for a new one; only the newest works.".to_owned(),
+            Self::Unconfirmed => "Prove again who you are: enter your password or a code.".to_owned(),
+            Self::Sealed(error) => error.public_detail(),
             Self::Throttled(wait) => {
                 format!("Too many attempts from here. Try again in {} seconds.", wait.as_secs().max(1))
             }

@@ -46,7 +46,7 @@ rhiza_testkit::db_tests! {
 
     async fn what_is_remembered_holds_until_another_process_changes_it(db: TestDb) {
         let passwords = PasswordCost { memory_kib: 64, passes: 1, at_once: 2 };
-        let options = IdentityOptions { passwords, ..IdentityOptions::default() };
+        let options = IdentityOptions { passwords, ..IdentityOptions::of_a_test(&db.env) };
         let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
         let key = owner_key(&db, &identity).await;
         let stop = CancellationToken::new();

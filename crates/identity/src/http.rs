@@ -5,7 +5,10 @@ use rhiza_web::ApiError;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
-use crate::{Identity, explain, keys, members, organizations, people, project_members, roles, sessions, setup, teams};
+use crate::{
+    Identity, account, departure, explain, keys, members, organizations, people, project_members, recovery,
+    registration, roles, second_factor, sessions, setup, teams,
+};
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
 #[must_use]
@@ -13,7 +16,12 @@ pub fn router() -> OpenApiRouter<Identity> {
     OpenApiRouter::new()
         .merge(setup::http::router())
         .merge(sessions::http::router())
+        .merge(second_factor::http::router())
+        .merge(registration::http::router())
+        .merge(recovery::http::router())
         .merge(people::http::router())
+        .merge(account::http::router())
+        .merge(departure::http::router())
         .merge(organizations::http::router())
         .merge(organizations::http_settings::router())
         .merge(organizations::http_mine::router())
@@ -25,11 +33,15 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(keys::http::router())
 }
 
+/// What lacks whoever has to prove again who they are; stands where otherwise the name of a permission does.
+const CONFIRMATION: &str = "confirmation";
+
 /// The error as an answer, with how long to wait where waiting helps.
 pub(crate) fn refuse(error: IdentityError) -> ApiError {
     let wait = error.retry_after();
     let lacks = match &error {
         IdentityError::Lacks { permission, .. } => Some(permission.as_str()),
+        IdentityError::Unconfirmed => Some(CONFIRMATION),
         _ => None,
     };
     let error = ApiError::from(error);

@@ -5,33 +5,78 @@ use std::time::Duration;
 
 use rhiza_kernel::Env;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
+use rhiza_platform::mail::Post;
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::access::{self, Governance, Shown};
+use crate::account::Accounts;
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
+use crate::departure::Departures;
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::freshness::Freshness;
 use crate::keys::Keys;
+use crate::letters::WriteLetters;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::people::{PasswordCost, Passwords};
+use crate::recovery::Recovery;
+use crate::registration::{RegistrationRules, Registrations};
+use crate::second_factor::SecondFactor;
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
+use crate::throttle::Throttle;
 
 /// How the slice is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct IdentityOptions {
     /// Where people reach the console, when it is configured.
     pub public_url: Option<Url>,
+    /// What the links in letters begin with.
+    pub links_to: Url,
+    /// Takes letters.
+    pub post: Post,
+    /// Seals what nobody who reads the database may see.
+    pub sealer: Sealer,
+    /// Who may register.
+    pub registration: RegistrationRules,
     /// Whose pages may sign in.
     pub origins: OriginPolicy,
     /// How long sessions last.
     pub sessions: SessionLimits,
     /// What a password hash costs.
     pub passwords: PasswordCost,
+}
+
+impl IdentityOptions {
+    /// The defaults, with what there is no default for.
+    #[must_use]
+    pub fn new(links_to: Url, post: Post, sealer: Sealer) -> Self {
+        Self {
+            public_url: None,
+            links_to,
+            post,
+            sealer,
+            registration: RegistrationRules::default(),
+            origins: OriginPolicy::default(),
+            sessions: SessionLimits::default(),
+            passwords: PasswordCost::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl IdentityOptions {
+    /// Options that send no mail.
+    pub(crate) fn of_a_test(env: &Env) -> Self {
+        let links_to = Url::parse("http://localhost:8080").unwrap();
+        let sealer = Sealer::ephemeral(env);
+        let post = rhiza_platform::mail::PostOptions { public_url: links_to.clone(), available: false };
+        Self::new(links_to, Post::new(env.clone(), sealer.clone(), post), sealer)
+    }
 }
 
 /// Keys and sessions whose answers are remembered at the same moment; a few hundred bytes each.
@@ -53,6 +98,12 @@ struct Parts {
     passwords: Passwords,
     projects: Projects,
     sessions: Sessions,
+    second_factor: SecondFactor,
+    registrations: Registrations,
+    recovery: Recovery,
+    accounts: Accounts,
+    departures: Departures,
+    throttle: Throttle,
     keys: Keys,
     setup: Setup,
     governance: Governance,
@@ -81,11 +132,14 @@ impl Identity {
         let known_keys = Fresh::new(freshness.clone(), REMEMBERED);
         let known_sessions = Fresh::new(freshness.clone(), REMEMBERED);
         let directory = ProjectDirectory::new(db.clone(), freshness.clone());
+        let throttle = Throttle::new(env.clone());
         let sessions = Sessions::new(
             db.clone(),
             env.clone(),
             options.sessions,
             passwords.clone(),
+            throttle.clone(),
+            options.sealer.clone(),
             Arc::clone(&notes),
             known_sessions.clone(),
         );
@@ -106,6 +160,45 @@ impl Identity {
             policies.clone(),
             Arc::clone(&notes),
         );
+        let second_factor = SecondFactor::new(
+            db.clone(),
+            env.clone(),
+            options.sealer.clone(),
+            options.post.clone(),
+            sessions.clone(),
+            throttle.clone(),
+        );
+        let registrations = Registrations {
+            db: db.clone(),
+            env: env.clone(),
+            rules: options.registration.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            throttle: throttle.clone(),
+        };
+        let recovery = Recovery {
+            db: db.clone(),
+            env: env.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            throttle: throttle.clone(),
+        };
+        let departures =
+            Departures { db: db.clone(), env: env.clone(), post: options.post.clone(), sessions: sessions.clone() };
+        let accounts = Accounts {
+            db: db.clone(),
+            env: env.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            second_factor: second_factor.clone(),
+            throttle: throttle.clone(),
+        };
         Ok(Self {
             parts: Arc::new(Parts {
                 projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
@@ -113,6 +206,12 @@ impl Identity {
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 governance,
+                second_factor,
+                registrations,
+                recovery,
+                accounts,
+                departures,
+                throttle,
                 authenticator: Arc::new(authenticator),
                 freshness,
                 notes,
@@ -197,6 +296,39 @@ impl Identity {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.parts.sessions
+    }
+
+    /// Counts attempts to get in.
+    #[must_use]
+    pub fn throttle(&self) -> &Throttle {
+        &self.parts.throttle
+    }
+
+    /// The handler of the jobs that write letters to people.
+    #[must_use]
+    pub fn letters(&self) -> WriteLetters {
+        let Parts { db, env, options, .. } = &*self.parts;
+        WriteLetters::new(db.clone(), env.clone(), options.sealer.clone(), options.post.clone(), &options.links_to)
+    }
+
+    pub(crate) fn second_factor(&self) -> &SecondFactor {
+        &self.parts.second_factor
+    }
+
+    pub(crate) fn registrations(&self) -> &Registrations {
+        &self.parts.registrations
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.parts.accounts
+    }
+
+    pub(crate) fn departures(&self) -> &Departures {
+        &self.parts.departures
+    }
+
+    pub(crate) fn recovery(&self) -> &Recovery {
+        &self.parts.recovery
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -4,7 +4,9 @@
 //! platform's authenticator ([`Identity::authenticator`]) and a small background loop ([`Identity::run`]).
 
 mod access;
+mod account;
 mod authenticate;
+mod departure;
 mod errors;
 mod explain;
 mod fresh;
@@ -14,14 +16,21 @@ mod freshness_tests;
 mod http;
 mod identity;
 mod keys;
+mod letters;
 mod members;
 mod organizations;
 mod people;
 mod project_members;
+mod recovery;
+mod registration;
 mod roles;
+mod second_factor;
+mod secret_link;
 mod sessions;
 pub mod setup;
 mod teams;
+mod throttle;
+mod trail;
 
 pub use authenticate::IdentityAuthenticator;
 pub use errors::IdentityError;
@@ -29,11 +38,14 @@ pub(crate) use http::refuse;
 pub use http::router;
 pub use identity::{Identity, IdentityOptions};
 pub use keys::{ApiKey, KeyText, NewKey, Scopes};
+pub use letters::WriteLetters;
 pub use organizations::{
     DEFAULT_SLUG, NewProject, Organization, PlacedProject, Project, ProjectChange, ProjectDirectory, ProjectRef,
     Projects, Slug, placed_projects,
 };
 pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User, member_addresses};
+pub use registration::{RegistrationMode, RegistrationRules};
+pub use second_factor::SEALED_TOTP;
 pub use sessions::SessionLimits;
 
 use rhiza_store::{Migration, MigrationSet};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use rhiza_identity::{Identity, IdentityOptions, PasswordCost, SessionLimits};
+use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationMode, RegistrationRules, SessionLimits};
 use rhiza_kernel::Env;
 use rhiza_platform::audit::{self, AuditState};
 use rhiza_platform::authz;
-use rhiza_platform::config::{Config, Environment};
+use rhiza_platform::config::{Config, Environment, Registration};
 use rhiza_platform::events::Hub;
 use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
@@ -68,12 +68,16 @@ impl Application {
         let limiter = limiter(config, env)?;
         let plans = Arc::new(Plans::new(&config.limits));
         let origins = origins(config)?;
-        let identity = Identity::new(db.clone(), env.clone(), identity_options(config, origins.clone())?)?;
+        let post = post(config, env, sealer)?;
+        let identity = Identity::new(
+            db.clone(),
+            env.clone(),
+            identity_options(config, origins.clone(), post.clone(), sealer.clone())?,
+        )?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token());
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
-        let post = post(config, env, sealer)?;
         let delivery = wiring::delivery(config).map_err(|e| Failure::usage(e.to_string()))?;
         let mails = MailsState {
             db: db.clone(),
@@ -103,6 +107,7 @@ impl Application {
             .register(Arc::new(idempotency::Purge(db.clone())))
             .schedule(idempotency::PURGE_SCHEDULE)
             .register(Arc::new(SendMail::new(db.clone(), &post, delivery)))
+            .register(Arc::new(identity.letters()))
             .register(Arc::new(mail::Purge(db.clone())))
             .schedule(mail::PURGE_SCHEDULE)
             .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
@@ -146,11 +151,20 @@ fn blob_grace(config: &Config) -> Duration {
     Duration::from_secs(HOUR * u64::from(config.tracking.blob_grace_hours))
 }
 
-fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOptions, Failure> {
+fn identity_options(
+    config: &Config,
+    origins: Vec<Origin>,
+    post: Post,
+    sealer: Sealer,
+) -> Result<IdentityOptions, Failure> {
     let hours = |n: u32| Duration::from_secs(3600 * u64::from(n));
     let url = public_url(config)?;
     Ok(IdentityOptions {
-        public_url: (!config.server.public_url.is_empty()).then_some(url),
+        public_url: (!config.server.public_url.is_empty()).then(|| url.clone()),
+        links_to: url,
+        post,
+        sealer,
+        registration: registration_rules(config)?,
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {
             idle: hours(config.identity.session_idle_hours),
@@ -164,6 +178,21 @@ fn identity_options(config: &Config, origins: Vec<Origin>) -> Result<IdentityOpt
 fn post(config: &Config, env: &Env, sealer: &Sealer) -> Result<Post, Failure> {
     let options = PostOptions { public_url: public_url(config)?, available: config.sends_mail() };
     Ok(Post::new(env.clone(), sealer.clone(), options))
+}
+
+fn registration_rules(config: &Config) -> Result<RegistrationRules, Failure> {
+    let identity = &config.identity;
+    let mode = match identity.registration {
+        Registration::Invite => RegistrationMode::Invite,
+        Registration::Open => RegistrationMode::Open,
+        Registration::Domain => RegistrationMode::Domain,
+    };
+    let role = identity.registration_role.parse();
+    Ok(RegistrationRules {
+        mode,
+        domains: identity.registration_domains.iter().map(|domain| domain.to_lowercase()).collect(),
+        role: role.map_err(|_| Failure::usage("identity.registration_role is no role".to_owned()))?,
+    })
 }
 
 /// What a password hash costs here.

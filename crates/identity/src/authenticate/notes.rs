@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rhiza_kernel::{Env, KeyId, OrgId, SessionId, UserId};
+use rhiza_kernel::{Env, KeyId, SessionId, UserId};
 use rhiza_store::{Db, StoreError};
 
 use super::system;
@@ -25,7 +25,7 @@ const MAX_FAILED: usize = 1000;
 pub(crate) struct FailedSignIn {
     /// Whose account it was tried on; none when there is no such account. What was typed then is not kept: people
     /// type passwords into the wrong field.
-    pub(crate) account: Option<(OrgId, UserId)>,
+    pub(crate) account: Option<UserId>,
     pub(crate) address: IpAddr,
     pub(crate) user_agent: Option<String>,
     pub(crate) request_id: Option<String>,

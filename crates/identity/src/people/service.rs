@@ -29,8 +29,8 @@ pub struct Me {
 
 /// What `principal` may know of itself.
 pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> Result<Me, IdentityError> {
-    let user = principal.actor.user().ok_or(IdentityError::NotFound("person"))?;
-    let member = system::member(db, principal.org, user).await?.ok_or(IdentityError::NotFound("person"))?;
+    let id = principal.actor.user().ok_or(IdentityError::NotFound("person"))?;
+    let user = system::member(db, principal.org, id).await?.ok_or(IdentityError::NotFound("person"))?;
     let scope = OrgScope::new(principal.org);
     let tx = db.read(&scope).await?;
     let organization = store::organization(&tx, &scope).await?.ok_or(IdentityError::NotFound("organization"))?;
@@ -40,7 +40,7 @@ pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> R
         _ => None,
     };
     Ok(Me {
-        user: member.user,
+        user,
         key,
         organization,
         projects: projects.roles_by_project(principal).await?,

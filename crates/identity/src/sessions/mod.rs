@@ -8,9 +8,7 @@ mod service;
 pub(crate) mod store;
 mod switch;
 pub(crate) mod system;
-mod throttle;
 
-pub(crate) use model::{Session, SessionHash, SessionToken};
+pub(crate) use model::{How, Method, Session, SessionHash, SessionToken};
 pub use service::SessionLimits;
-pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller};
-pub(crate) use throttle::Throttle;
+pub(crate) use service::{Browser, Entrance, KnownSessions, Opened, Sessions, caller, person};

@@ -46,6 +46,47 @@ impl SessionToken {
     }
 }
 
+/// How somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// With a password, or by the link of a letter.
+    Password,
+    /// With a passkey.
+    Passkey,
+    /// At another site.
+    Oidc,
+}
+
+impl Method {
+    /// The method as stored and shown.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Passkey => "passkey",
+            Self::Oidc => "oidc",
+        }
+    }
+
+    /// Reads a stored method. What this version does not know is shown as the plainest.
+    pub(crate) fn read(text: &str) -> Self {
+        [Self::Passkey, Self::Oidc].into_iter().find(|method| method.as_str() == text).unwrap_or(Self::Password)
+    }
+}
+
+/// What was shown at a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct How {
+    /// The first thing that was shown.
+    pub method: Method,
+    /// Whether a second factor was shown, too.
+    pub second_factor: bool,
+}
+
+impl How {
+    /// A password and nothing else.
+    pub(crate) const PASSWORD: Self = Self { method: Method::Password, second_factor: false };
+}
+
 /// A session as its owner sees it in the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
@@ -61,6 +102,10 @@ pub(crate) struct Session {
     pub address: Option<String>,
     /// The browser's own name for itself.
     pub user_agent: Option<String>,
+    /// How the person signed in.
+    pub method: Method,
+    /// Whether a second factor was shown.
+    pub second_factor: bool,
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, Value, binds};
 use uuid::Uuid;
 
-use super::{Session, SessionHash};
+use super::{How, Method, Session, SessionHash};
 
 /// A session about to be written.
 pub(crate) struct NewSession {
@@ -18,6 +18,7 @@ pub(crate) struct NewSession {
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) user_agent: Option<String>,
     pub(crate) address: Option<String>,
+    pub(crate) how: How,
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -29,6 +30,8 @@ struct SessionRow {
     expires_at: DateTime<Utc>,
     user_agent: Option<String>,
     address: Option<String>,
+    method: String,
+    second_factor_at: Option<DateTime<Utc>>,
 }
 
 impl From<SessionRow> for Session {
@@ -40,6 +43,8 @@ impl From<SessionRow> for Session {
             expires_at: row.idle_expires_at.min(row.expires_at),
             address: row.address,
             user_agent: row.user_agent,
+            method: Method::read(&row.method),
+            second_factor: row.second_factor_at.is_some(),
         }
     }
 }
@@ -48,8 +53,9 @@ impl From<SessionRow> for Session {
 pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, new: NewSession) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at,
-                               expires_at, user_agent, address, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, NULL)",
+                               expires_at, user_agent, address, revoked_at, method, second_factor_at,
+                               confirmed_at)
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, NULL, $10, $11, $5)",
         binds![
             new.id.uuid(),
             scope.org.uuid(),
@@ -60,6 +66,8 @@ pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, new: NewSession) -> Result
             new.expires_at,
             new.user_agent,
             new.address,
+            new.how.method.as_str(),
+            new.how.second_factor.then_some(new.now),
         ],
     )
     .await?;
@@ -91,7 +99,9 @@ pub(crate) async fn active(
 ) -> Result<Vec<Session>, StoreError> {
     let mut values: Vec<Value> = binds![scope.org.uuid(), user.uuid(), now, limit];
     let mut sql = String::from(
-        "SELECT session_id, created_at, last_seen_at, idle_expires_at, expires_at, user_agent, address FROM sessions
+        "SELECT session_id, created_at, last_seen_at, idle_expires_at, expires_at, user_agent, address, method,
+                second_factor_at
+           FROM sessions
          WHERE org_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3",
     );
     if let Some(before) = before {
@@ -144,6 +154,6 @@ pub(crate) async fn revoke_all(
     rows.iter().map(|row| to_hash(&row.try_get_by_index::<Vec<u8>>(0)?)).collect()
 }
 
-fn to_hash(bytes: &[u8]) -> Result<SessionHash, StoreError> {
+pub(super) fn to_hash(bytes: &[u8]) -> Result<SessionHash, StoreError> {
     bytes.try_into().map(SessionHash).map_err(|_| StoreError::Decode("session hash".to_owned()))
 }

