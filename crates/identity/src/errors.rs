@@ -39,9 +39,24 @@ pub enum IdentityError {
     /// No passkey of this site, not an answer to what was asked, or answered too late. Which, is not said.
     #[error("passkey refused")]
     PasskeyRefused,
-    /// The person has not proved for a while who they are, and what they ask for needs that.
-    #[error("not confirmed lately")]
+    /// The password is right, and the address waits to be proved.
+    #[error("the address is not verified")]
+    Unverified,
+    /// The sign-in that is under way is not, or no longer.
+    #[error("sign-in challenge refused")]
+    ChallengeOver,
+    /// The code of the second factor is wrong, or was used.
+    #[error("second factor refused")]
+    WrongCode,
+    /// The secret of a letter is unknown, used, too old, or replaced by a newer one.
+    #[error("letter's secret refused")]
+    LinkOver,
+    /// The caller has to prove again who they are.
+    #[error("a fresh confirmation is needed")]
     Unconfirmed,
+    /// What was sealed cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] SecretsError),
     /// Too many attempts.
     #[error("sign-in throttled for {0:?}")]
     Throttled(Duration),
@@ -69,9 +84,6 @@ pub enum IdentityError {
     /// What was kept of a sign-in under way cannot be written or read.
     #[error("state of a sign-in: {0}")]
     State(#[source] serde_json::Error),
-    /// Something sealed cannot be opened.
-    #[error(transparent)]
-    Sealed(#[from] SecretsError),
     /// Who the caller is could not be told.
     #[error(transparent)]
     Unknown(#[from] AuthError),
@@ -101,17 +113,22 @@ impl Coded for IdentityError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
-            Self::Denied(_) | Self::Lacks { .. } | Self::PlainHttp { .. } | Self::Unconfirmed => {
+            Self::Denied(_) | Self::Lacks { .. } | Self::PlainHttp { .. } | Self::Unverified | Self::Unconfirmed => {
                 ErrorCode::PermissionDenied
             }
             Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidArgument,
-            Self::BadCredentials | Self::SetupToken | Self::PasskeyRefused => ErrorCode::Unauthenticated,
+            Self::BadCredentials
+            | Self::SetupToken
+            | Self::PasskeyRefused
+            | Self::ChallengeOver
+            | Self::WrongCode
+            | Self::LinkOver => ErrorCode::Unauthenticated,
+            Self::Sealed(error) => error.code(),
             Self::Throttled(_) => ErrorCode::RateLimited,
             Self::Stale => ErrorCode::PreconditionFailed,
             Self::Busy(_) => ErrorCode::Unavailable,
             Self::Policies(_) | Self::State(_) => ErrorCode::Internal,
-            Self::Sealed(error) => error.code(),
             Self::Unknown(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -129,10 +146,15 @@ impl Coded for IdentityError {
             Self::PasskeyRefused => {
                 "This passkey did not open an account here; try again, or sign in another way.".to_owned()
             }
-            Self::Unconfirmed => {
-                "For this, prove once more that it is you: with your password, a code or by signing in again."
+            Self::Unverified => {
+                "Prove your e-mail address first: follow the link in the letter that we sent. You can ask for another."
                     .to_owned()
             }
+            Self::ChallengeOver => "This sign-in took too long or too many attempts; begin again.".to_owned(),
+            Self::WrongCode => "The code is not right, or was used already.".to_owned(),
+            Self::LinkOver => "This link is not valid any more. Ask for a new one; only the newest works.".to_owned(),
+            Self::Unconfirmed => "Prove again who you are: enter your password or a code.".to_owned(),
+            Self::Sealed(error) => error.public_detail(),
             Self::Throttled(wait) => {
                 format!("Too many attempts from here. Try again in {} seconds.", wait.as_secs().max(1))
             }
@@ -149,7 +171,6 @@ impl Coded for IdentityError {
             Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),
             Self::Policies(_) => "The server cannot decide who may do what; its log says why.".to_owned(),
             Self::State(_) => "The sign-in cannot go on; begin again.".to_owned(),
-            Self::Sealed(error) => error.public_detail(),
             Self::Unknown(error) => error.public_detail(),
             Self::Store(error) => error.public_detail(),
         }

@@ -48,11 +48,7 @@ rhiza_testkit::db_tests! {
 
     async fn what_is_remembered_holds_until_another_process_changes_it(db: TestDb) {
         let passwords = PasswordCost { memory_kib: 64, passes: 1, at_once: 2 };
-        let sealer = Sealer::ephemeral(&db.env);
-        let url: url::Url = "http://localhost:8080".parse().unwrap();
-        let post = PostOptions { public_url: url.clone(), available: false };
-        let post = Post::new(db.env.clone(), sealer.clone(), post);
-        let options = IdentityOptions { passwords, ..IdentityOptions::new(url, post, sealer) };
+        let options = IdentityOptions { passwords, ..IdentityOptions::of_a_test(&db.env) };
         let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
         let key = owner_key(&db, &identity).await;
         let stop = CancellationToken::new();

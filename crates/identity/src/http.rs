@@ -6,8 +6,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
 use crate::{
-    Identity, explain, keys, members, organizations, passkeys, people, project_members, roles, service_accounts,
-    sessions, setup, teams,
+    Identity, account, departure, explain, keys, members, organizations, passkeys, people, project_members, recovery,
+    registration, roles, second_factor, service_accounts, sessions, setup, teams,
 };
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
@@ -16,8 +16,13 @@ pub fn router() -> OpenApiRouter<Identity> {
     OpenApiRouter::new()
         .merge(setup::http::router())
         .merge(sessions::http::router())
+        .merge(second_factor::http::router())
+        .merge(registration::http::router())
+        .merge(recovery::http::router())
         .merge(people::http::router())
         .merge(passkeys::http::router())
+        .merge(account::http::router())
+        .merge(departure::http::router())
         .merge(organizations::http::router())
         .merge(organizations::http_settings::router())
         .merge(organizations::http_mine::router())
@@ -30,7 +35,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(service_accounts::http::router())
 }
 
-/// Stands where a permission would when what lacks is a fresh proof of who the person is.
+/// What lacks whoever has to prove again who they are; stands where otherwise the name of a permission does.
 const CONFIRMATION: &str = "confirmation";
 
 /// The error as an answer, with how long to wait where waiting helps.

@@ -14,15 +14,21 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::access::{self, Governance, Shown};
+use crate::account::Accounts;
 use crate::authenticate::{IdentityAuthenticator, Notes, Who};
 use crate::challenges::Challenges;
+use crate::departure::Departures;
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::freshness::Freshness;
 use crate::keys::Keys;
+use crate::letters::WriteLetters;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::passkeys::{Passkeys, Site};
 use crate::people::{PasswordCost, Passwords};
+use crate::recovery::Recovery;
+use crate::registration::{RegistrationMode, RegistrationRules, Registrations};
+use crate::second_factor::SecondFactor;
 use crate::service_accounts::ServiceAccounts;
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
@@ -33,6 +39,14 @@ use crate::throttle::Throttle;
 pub struct IdentityOptions {
     /// Where people reach the console, when it is configured.
     pub public_url: Option<Url>,
+    /// Where people reach the console, configured or not: links lead there, and passkeys are made for it.
+    pub links_to: Url,
+    /// Takes letters.
+    pub post: Post,
+    /// Seals what nobody who reads the database may see.
+    pub sealer: Sealer,
+    /// Who may register.
+    pub registration: RegistrationRules,
     /// Whose pages may sign in.
     pub origins: OriginPolicy,
     /// How long sessions last.
@@ -41,12 +55,6 @@ pub struct IdentityOptions {
     pub passwords: PasswordCost,
     /// Counts attempts to get in; without it this process counts by itself.
     pub limiter: Option<Limiter>,
-    /// Where people reach the console, configured or not: links lead there, and passkeys are made for it.
-    pub links_to: Url,
-    /// Takes letters.
-    pub post: Post,
-    /// Seals what nobody who reads the database may see.
-    pub sealer: Sealer,
 }
 
 impl IdentityOptions {
@@ -58,11 +66,23 @@ impl IdentityOptions {
             links_to,
             post,
             sealer,
+            registration: RegistrationRules::default(),
             origins: OriginPolicy::default(),
             sessions: SessionLimits::default(),
             passwords: PasswordCost::default(),
             limiter: None,
         }
+    }
+}
+
+#[cfg(test)]
+impl IdentityOptions {
+    /// Options that send no mail.
+    pub(crate) fn of_a_test(env: &Env) -> Self {
+        let links_to = Url::parse("http://localhost:8080").unwrap();
+        let sealer = Sealer::ephemeral(env);
+        let post = rhiza_platform::mail::PostOptions { public_url: links_to.clone(), available: false };
+        Self::new(links_to, Post::new(env.clone(), sealer.clone(), post), sealer)
     }
 }
 
@@ -85,9 +105,14 @@ struct Parts {
     passwords: Passwords,
     projects: Projects,
     sessions: Sessions,
-    throttle: Throttle,
     challenges: Challenges,
     passkeys: Passkeys,
+    second_factor: SecondFactor,
+    registrations: Registrations,
+    recovery: Recovery,
+    accounts: Accounts,
+    departures: Departures,
+    throttle: Throttle,
     keys: Keys,
     service_accounts: ServiceAccounts,
     setup: Setup,
@@ -125,6 +150,7 @@ impl Identity {
             options.sessions,
             passwords.clone(),
             throttle.clone(),
+            options.sealer.clone(),
             Arc::clone(&notes),
             known_sessions.clone(),
         );
@@ -147,6 +173,45 @@ impl Identity {
         );
         let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
         let site = Site::at(&options.links_to);
+        let second_factor = SecondFactor::new(
+            db.clone(),
+            env.clone(),
+            options.sealer.clone(),
+            options.post.clone(),
+            sessions.clone(),
+            throttle.clone(),
+        );
+        let registrations = Registrations {
+            db: db.clone(),
+            env: env.clone(),
+            rules: options.registration.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            throttle: throttle.clone(),
+        };
+        let recovery = Recovery {
+            db: db.clone(),
+            env: env.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            throttle: throttle.clone(),
+        };
+        let departures =
+            Departures { db: db.clone(), env: env.clone(), post: options.post.clone(), sessions: sessions.clone() };
+        let accounts = Accounts {
+            db: db.clone(),
+            env: env.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            second_factor: second_factor.clone(),
+            throttle: throttle.clone(),
+        };
         Ok(Self {
             parts: Arc::new(Parts {
                 passkeys: Passkeys::new(
@@ -163,8 +228,13 @@ impl Identity {
                 service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
-                throttle,
                 governance,
+                second_factor,
+                registrations,
+                recovery,
+                accounts,
+                departures,
+                throttle,
                 authenticator: Arc::new(authenticator),
                 freshness,
                 notes,
@@ -268,6 +338,33 @@ impl Identity {
         &self.parts.passkeys
     }
 
+    /// The handler of the jobs that write letters to people.
+    #[must_use]
+    pub fn letters(&self) -> WriteLetters {
+        let Parts { db, env, options, .. } = &*self.parts;
+        WriteLetters::new(db.clone(), env.clone(), options.sealer.clone(), options.post.clone(), &options.links_to)
+    }
+
+    pub(crate) fn second_factor(&self) -> &SecondFactor {
+        &self.parts.second_factor
+    }
+
+    pub(crate) fn registrations(&self) -> &Registrations {
+        &self.parts.registrations
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.parts.accounts
+    }
+
+    pub(crate) fn departures(&self) -> &Departures {
+        &self.parts.departures
+    }
+
+    pub(crate) fn recovery(&self) -> &Recovery {
+        &self.parts.recovery
+    }
+
     pub(crate) fn keys(&self) -> &Keys {
         &self.parts.keys
     }
@@ -277,8 +374,8 @@ impl Identity {
     }
 
     /// Whether anybody may make an account, and so an organisation.
-    pub(crate) const fn anybody_may_register(&self) -> bool {
-        false
+    pub(crate) fn anybody_may_register(&self) -> bool {
+        self.parts.options.registration.mode == RegistrationMode::Open
     }
 
     pub(crate) fn governance(&self) -> &Governance {

@@ -4,8 +4,10 @@
 //! platform's authenticator ([`Identity::authenticator`]) and a small background loop ([`Identity::run`]).
 
 mod access;
+mod account;
 mod authenticate;
 mod challenges;
+mod departure;
 mod errors;
 mod explain;
 mod fresh;
@@ -15,17 +17,23 @@ mod freshness_tests;
 mod http;
 mod identity;
 mod keys;
+mod letters;
 mod members;
 mod organizations;
 mod passkeys;
 mod people;
 mod project_members;
+mod recovery;
+mod registration;
 mod roles;
+mod second_factor;
+mod secret_link;
 mod service_accounts;
 mod sessions;
 pub mod setup;
 mod teams;
 mod throttle;
+mod trail;
 
 pub use authenticate::IdentityAuthenticator;
 pub use errors::IdentityError;
@@ -33,11 +41,14 @@ pub(crate) use http::refuse;
 pub use http::router;
 pub use identity::{Identity, IdentityOptions};
 pub use keys::{ApiKey, KeyText, Networks, NewKey, Scopes};
+pub use letters::WriteLetters;
 pub use organizations::{
     DEFAULT_SLUG, NewProject, Organization, PlacedProject, PlanSet, Project, ProjectChange, ProjectDirectory,
     ProjectRef, Projects, Slug, placed_projects, set_plan,
 };
 pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User, member_addresses};
+pub use registration::{RegistrationMode, RegistrationRules};
+pub use second_factor::SEALED_TOTP;
 pub use sessions::SessionLimits;
 pub use throttle::{Attempt, Throttle};
 

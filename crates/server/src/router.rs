@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use rhiza_identity::{Identity, IdentityOptions, PasswordCost, SessionLimits};
+use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationMode, RegistrationRules, SessionLimits};
 use rhiza_kernel::Env;
 use rhiza_platform::audit::{self, AuditState, Denials};
 use rhiza_platform::authz;
-use rhiza_platform::config::{Config, Environment};
+use rhiza_platform::config::{Config, Environment, Registration};
 use rhiza_platform::events::Hub;
 use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
 use rhiza_platform::idempotency;
@@ -113,6 +113,7 @@ impl Application {
             .register(Arc::new(idempotency::Purge(db.clone())))
             .schedule(idempotency::PURGE_SCHEDULE)
             .register(Arc::new(SendMail::new(db.clone(), &post, delivery)))
+            .register(Arc::new(identity.letters()))
             .register(Arc::new(mail::Purge(db.clone())))
             .schedule(mail::PURGE_SCHEDULE)
             .register(Arc::new(limits::Purge(db.clone())))
@@ -169,7 +170,8 @@ fn identity_options(
     let url = public_url(config)?;
     Ok(IdentityOptions {
         limiter: Some(limiter),
-        public_url: (!config.server.public_url.is_empty()).then_some(url.clone()),
+        public_url: (!config.server.public_url.is_empty()).then(|| url.clone()),
+        registration: registration_rules(config)?,
         origins: OriginPolicy::new(origins),
         sessions: SessionLimits {
             idle: hours(config.identity.session_idle_hours),
@@ -184,6 +186,21 @@ fn identity_options(
 fn post(config: &Config, env: &Env, sealer: &Sealer) -> Result<Post, Failure> {
     let options = PostOptions { public_url: public_url(config)?, available: config.sends_mail() };
     Ok(Post::new(env.clone(), sealer.clone(), options))
+}
+
+fn registration_rules(config: &Config) -> Result<RegistrationRules, Failure> {
+    let identity = &config.identity;
+    let mode = match identity.registration {
+        Registration::Invite => RegistrationMode::Invite,
+        Registration::Open => RegistrationMode::Open,
+        Registration::Domain => RegistrationMode::Domain,
+    };
+    let role = identity.registration_role.parse();
+    Ok(RegistrationRules {
+        mode,
+        domains: identity.registration_domains.iter().map(|domain| domain.to_lowercase()).collect(),
+        role: role.map_err(|_| Failure::usage("identity.registration_role is no role".to_owned()))?,
+    })
 }
 
 /// What a password hash costs here.

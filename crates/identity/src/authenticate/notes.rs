@@ -26,7 +26,7 @@ const MAX_FAILED: usize = 1000;
 pub(crate) struct FailedSignIn {
     /// Whose account it was tried on; none when there is no such account. What was typed then is not kept: people
     /// type passwords into the wrong field.
-    pub(crate) account: Option<(OrgId, UserId)>,
+    pub(crate) account: Option<UserId>,
     pub(crate) address: IpAddr,
     pub(crate) user_agent: Option<String>,
     pub(crate) request_id: Option<String>,

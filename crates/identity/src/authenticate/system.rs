@@ -9,6 +9,7 @@ use rhiza_store::{Db, StoreError, binds};
 use serde_json::json;
 
 use super::notes::{Elsewhere, FailedSignIn, Pending, USED_EVERY};
+use crate::people;
 
 /// Writes when keys and sessions were last used, unless something as recent is there already (another process serves
 /// the same key).
@@ -53,22 +54,23 @@ pub(super) async fn record_elsewhere(db: &Db, env: &Env, mut refused: Vec<Elsewh
     Ok(())
 }
 
-/// Puts refused sign-ins on existing accounts into the audit chain of the account's organisation.
+/// Puts refused sign-ins on existing accounts into the audit chain of each organisation of the account.
 pub(super) async fn record_failed(db: &Db, env: &Env, mut failed: Vec<FailedSignIn>) -> Result<(), StoreError> {
     failed.retain(|f| f.account.is_some());
-    // One transaction per organisation, whose chain it locks.
-    failed.sort_by_key(|f| f.account.map(|(org, _)| org));
-    for group in failed.chunk_by(|a, b| a.account.map(|x| x.0) == b.account.map(|x| x.0)) {
-        let Some((org, _)) = group.first().and_then(|f| f.account) else { continue };
-        let scope = OrgScope::new(org);
-        let tx = db.write(&scope).await?;
-        for refused in group {
-            let Some((_, user)) = refused.account else { continue };
-            let caller =
-                Caller { actor: Actor::System, address: Some(refused.address), request_id: refused.request_id.clone() };
-            let after = json!({ "at": refused.at, "user_agent": refused.user_agent });
-            let entry = Entry::new(&caller, "identity.session.refuse", user.to_string()).after(&after);
-            audit::record(&tx, &scope, entry, env).await?;
+    // One transaction per person, whose organisations' chains it locks in order.
+    failed.sort_by_key(|f| f.account);
+    for group in failed.chunk_by(|a, b| a.account == b.account) {
+        let Some(user) = group.first().and_then(|f| f.account) else { continue };
+        let tx = db.system_write().await?;
+        let organizations = people::system::organizations_of(&tx, user).await?;
+        for org in organizations {
+            for refused in group {
+                let address = Some(refused.address);
+                let caller = Caller { actor: Actor::System, address, request_id: refused.request_id.clone() };
+                let after = json!({ "at": refused.at, "user_agent": refused.user_agent });
+                let entry = Entry::new(&caller, "identity.session.refuse", user.to_string()).after(&after);
+                audit::record(&tx, &OrgScope::new(org), entry, env).await?;
+            }
         }
         tx.commit().await?;
     }

@@ -3,6 +3,8 @@
 
 ALTER TABLE users ADD COLUMN email_verified_at {timestamptz};
 ALTER TABLE users ADD COLUMN password_changed_at {timestamptz};
+-- When the person deleted their account. The row stays, without anything about them, because what they made refers to it.
+ALTER TABLE users ADD COLUMN deleted_at {timestamptz};
 -- Whoever was here before had the set-up link or was made by who had it.
 UPDATE users SET email_verified_at = created_at;
 
@@ -11,6 +13,24 @@ ALTER TABLE sessions ADD COLUMN second_factor_at {timestamptz};
 ALTER TABLE sessions ADD COLUMN method {text} NOT NULL DEFAULT 'password';
 -- When the person last proved who they are, for what asks for a fresh proof.
 ALTER TABLE sessions ADD COLUMN confirmed_at {timestamptz};
+
+-- Who registered and has not yet proved the address. No account is made before: nobody can occupy an address that is not
+-- theirs, and the password that counts is the one given with the link that was followed.
+CREATE TABLE registrations (
+  registration_id {uuid} PRIMARY KEY NOT NULL,
+  email {text} NOT NULL,
+  email_key {text} NOT NULL,
+  name {text} NOT NULL,
+  password_hash {text} NOT NULL,
+  -- The name of the organisation they want to found, if they said one.
+  organization {text},
+  -- SHA-256 of the secret in the link; NULL until the letter is written.
+  token_hash {bytes} UNIQUE,
+  created_at {timestamptz} NOT NULL,
+  expires_at {timestamptz} NOT NULL
+);
+CREATE INDEX registrations_by_email ON registrations (email_key, created_at);
+CREATE INDEX registrations_by_expiry ON registrations (expires_at);
 
 -- Secrets sent by mail: verify an address, reset a password. Used once.
 CREATE TABLE user_tokens (

@@ -19,7 +19,7 @@ use super::system::Shown;
 use super::{Passkey, Site, system};
 use crate::challenges::{Challenges, Kind};
 use crate::errors::{Faults, IdentityError};
-use crate::people::{self, Member};
+use crate::people::{self, User};
 use crate::sessions::{Browser, How, Opened, Sessions, person};
 
 /// The use cases around passkeys. Cheap to clone.
@@ -105,16 +105,15 @@ impl Passkeys {
                 return self.refuse(&held, &error, browser).await;
             }
         };
-        let member = people::system::first_membership(&tx, held.owner).await?;
-        let Some(member) = member.filter(|member| member.disabled_at.is_none()) else {
+        let account = people::system::account(&tx, held.owner).await?;
+        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
             return Err(IdentityError::PasskeyRefused);
         };
         if held.credential.update_credential(&result) == Some(true) {
             system::update(&tx, &held).await?;
         }
         tx.commit().await?;
-        let opened = self.sessions.open(&member, How::PASSKEY, browser).await?;
-        Ok(opened)
+        self.sessions.open(&account, How::PASSKEY, browser).await
     }
 
     /// Tells the audit chain, and the owner where a counter ran backwards: then two devices hold what only one should.
@@ -122,16 +121,17 @@ impl Passkeys {
         let cloned = matches!(error, WebauthnError::CredentialPossibleCompromise);
         tracing::warn!(passkey = %held.id, %error, "a passkey was refused");
         let tx = system::begin(&self.db).await?;
-        let Some(member) = people::system::first_membership(&tx, held.owner).await? else {
+        let account = people::system::account(&tx, held.owner).await?;
+        let Some((user, org)) = account.and_then(|account| Some((account.user, account.org?))) else {
             return Err(IdentityError::PasskeyRefused);
         };
-        let scope = OrgScope::new(member.org);
+        let scope = OrgScope::new(org);
         let address = Some(browser.address);
         let caller = Caller { actor: Actor::System, address, request_id: browser.request_id.clone() };
         if cloned {
             let what = "A passkey of yours was refused: its counter ran backwards, as it does when the passkey was \
                         copied. If you did not just try to sign in, remove that passkey.";
-            self.tell(&tx, &member, &caller, what).await?;
+            self.tell(&tx, &user, &caller, what).await?;
         }
         let reason = if cloned { "counter" } else { "not valid" };
         let after = json!({ "user": held.owner, "reason": reason, "user_agent": browser.user_agent });
@@ -151,7 +151,7 @@ impl Passkeys {
         if present.len() >= MAX_PASSKEYS {
             return Err(IdentityError::Conflict(format!("A person has at most {MAX_PASSKEYS} passkeys; remove one.")));
         }
-        let (options, state) = site.ask_for_new(&member.user, present)?;
+        let (options, state) = site.ask_for_new(&member, present)?;
         let challenge = self.challenges.begin(Kind::PasskeyRegister, Some(user), &state).await?;
         Ok(Asked { challenge, options })
     }
@@ -235,9 +235,8 @@ impl Passkeys {
         what: &str,
     ) -> Result<(), IdentityError> {
         let id = passkey.id.to_string();
-        let member = people::system::member_in(&tx, access.scope.org, user).await?;
-        let member = member.ok_or(IdentityError::NotFound("person"))?;
-        self.tell(&tx, &member, &access.caller, what).await?;
+        let account = people::system::account(&tx, user).await?.ok_or(IdentityError::NotFound("person"))?;
+        self.tell(&tx, &account.user, &access.caller, what).await?;
         let shown = json!({ "id": passkey.id, "user": user, "name": passkey.name });
         let event = Event::new(&format!("rhiza.identity.passkey.{happened}"), id.clone()).data(&shown);
         outbox::emit(&tx, &access.scope, event, &self.env).await?;
@@ -247,13 +246,13 @@ impl Passkeys {
         Ok(tx.commit().await?)
     }
 
-    async fn tell(&self, tx: &Tx, member: &Member, caller: &Caller, what: &str) -> Result<(), IdentityError> {
+    async fn tell(&self, tx: &Tx, user: &User, caller: &Caller, what: &str) -> Result<(), IdentityError> {
         let at = self.env.now().to_rfc3339();
         let letter = Letter {
-            to: member.user.email.clone(),
-            name: Some(member.user.name.clone()),
+            to: user.email.clone(),
+            name: Some(user.name.clone()),
             template: Template::MfaChanged,
-            values: json!({ "name": member.user.name, "what": what, "at": at, "address": caller.address }),
+            values: json!({ "name": user.name, "what": what, "at": at, "address": caller.address }),
         };
         self.post.send(tx, letter).await?;
         Ok(())

@@ -7,9 +7,9 @@ mod passwords;
 mod service;
 pub(crate) mod system;
 
-pub(crate) use model::Member;
+pub(crate) use model::Account;
 pub use model::{Email, PersonName, User};
-pub(crate) use model::{check_password, display_name, fold};
+pub(crate) use model::{check_password, display_name, fold, look_up_key};
 pub use passwords::{PasswordCost, Passwords, PasswordsBusy};
 pub use service::Me;
 pub(crate) use service::me;

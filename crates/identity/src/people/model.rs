@@ -43,6 +43,12 @@ impl Email {
         &self.text
     }
 
+    /// What stands behind the `@`, in lower case.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// What two spellings of one address have in common.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -59,6 +65,13 @@ impl fmt::Display for Email {
 /// The look-up form of any text that may be an address; a text that is none simply finds nobody.
 pub(crate) fn fold(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+/// As [`fold`], of a text that a stranger typed: no address is longer than 254 bytes; what is cannot be an account, but
+/// must not fill limiters and queues either.
+pub(crate) fn look_up_key(text: &str) -> String {
+    let text = text.trim();
+    text.chars().take(254).flat_map(char::to_lowercase).filter(|c| *c != '\0').collect()
 }
 
 // No quoted local parts: nobody has one, and every one of them is an injection waiting for a mail library.
@@ -219,17 +232,30 @@ pub struct User {
     pub name: String,
 }
 
-/// A person as a member of one organisation, with what sign-in needs.
+/// A person, with what getting in depends on.
 #[derive(Debug, Clone)]
-pub(crate) struct Member {
+pub(crate) struct Account {
     /// The person.
     pub(crate) user: User,
-    /// The organisation.
-    pub(crate) org: OrgId,
     /// The stored password hash; none when the person never set one.
     pub(crate) password_hash: Option<String>,
-    /// When an administrator shut the account.
+    /// Since when they have that password, if they ever changed it.
+    pub(crate) password_changed_at: Option<DateTime<Utc>>,
+    /// When an administrator shut the account, or the person deleted it.
     pub(crate) disabled_at: Option<DateTime<Utc>>,
+    /// When the address was proved to be theirs.
+    pub(crate) email_verified_at: Option<DateTime<Utc>>,
+    /// Whether they have an authenticator app, which is asked for at every sign-in.
+    pub(crate) totp: bool,
+    /// The organisation they joined first.
+    pub(crate) org: Option<OrgId>,
+}
+
+impl Account {
+    /// The hash that a password is checked against; none when no password opens the account.
+    pub(crate) fn usable_hash(&self) -> Option<String> {
+        self.password_hash.clone().filter(|_| self.disabled_at.is_none())
+    }
 }
 
 #[cfg(test)]

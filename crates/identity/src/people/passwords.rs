@@ -1,5 +1,6 @@
 //! Password hashing with Argon2id on a bounded pool: never on the async runtime, never more at once than memory
-//! allows, and always the same work whether or not the account exists.
+//! allows, and always the same work whether or not the account exists. Hashes that were imported from bcrypt are checked
+//! on the same pool; the first right password replaces them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,6 +50,7 @@ struct Inner {
     argon2: Argon2<'static>,
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    computed: AtomicUsize,
     // What a caller without an account is checked against, so that the answer takes as long as any other.
     dummy: String,
     prefix: String,
@@ -76,6 +78,7 @@ impl Passwords {
                 argon2,
                 turns: Arc::new(Semaphore::new(cost.at_once.max(1))),
                 waiting: AtomicUsize::new(0),
+                computed: AtomicUsize::new(0),
                 dummy,
                 prefix: format!("$argon2id$v=19$m={},t={},p=1$", cost.memory_kib, cost.passes),
                 env,
@@ -102,11 +105,16 @@ impl Passwords {
         self.run(move |inner| {
             let known = stored.is_some();
             let text = stored.unwrap_or_else(|| inner.dummy.clone());
-            let matches = PasswordHash::new(&text)
-                .is_ok_and(|hash| inner.argon2.verify_password(password.expose_secret().as_bytes(), &hash).is_ok());
-            matches && known
+            matches(&inner.argon2, password.expose_secret(), &text) && known
         })
         .await
+    }
+
+    /// Hashes computed since the start, whatever came of them: what a request costs, and what tests compare to see that
+    /// two requests cost the same.
+    #[must_use]
+    pub fn computed(&self) -> usize {
+        self.inner.computed.load(Ordering::SeqCst)
     }
 
     /// Whether `stored` was made at another cost than today's and should be replaced at the next sign-in.
@@ -126,6 +134,7 @@ impl Passwords {
         let inner = Arc::clone(&self.inner);
         // The turn goes into the closure: a caller who hangs up cannot free it while the work still runs.
         let task = tokio::task::spawn_blocking(move || {
+            inner.computed.fetch_add(1, Ordering::SeqCst);
             let result = work(&inner);
             drop(turn);
             result
@@ -156,6 +165,18 @@ impl Drop for Place<'_> {
 fn hash(argon2: &Argon2<'_>, salt: &[u8], password: &[u8]) -> Result<String, argon2::password_hash::Error> {
     Ok(argon2.hash_password_with_salt(password, salt)?.to_string())
 }
+
+fn matches(argon2: &Argon2<'_>, password: &str, stored: &str) -> bool {
+    if stored.starts_with("$2") {
+        // 2^14 rounds take a second; what claims more was not made to be checked.
+        let cost = stored.split('$').nth(2).and_then(|cost| cost.parse::<u32>().ok());
+        return cost.is_some_and(|cost| cost <= MAX_BCRYPT_COST) && bcrypt::verify(password, stored).unwrap_or(false);
+    }
+    PasswordHash::new(stored).is_ok_and(|hash| argon2.verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+/// The most expensive bcrypt hash that is checked.
+const MAX_BCRYPT_COST: u32 = 14;
 
 #[cfg(test)]
 mod tests {
@@ -195,6 +216,21 @@ mod tests {
         let pool = pool(1);
         assert!(!pool.is_outdated(&pool.hash("x".into()).await.unwrap()));
         assert!(pool.is_outdated("$argon2id$v=19$m=32,t=1,p=1$c2FsdHNhbHQ$aGFzaA"));
+    }
+
+    #[tokio::test]
+    async fn a_hash_from_bcrypt_opens_and_is_outdated() {
+        let pool = pool(1);
+        // Made by Python's bcrypt and by PHP: `$2b$` and `$2y$` are one algorithm.
+        let stored = bcrypt::hash("tin kettle orbit 9", 4).unwrap();
+        for stored in [stored.clone(), stored.replacen("$2b$", "$2y$", 1), stored.replacen("$2b$", "$2a$", 1)] {
+            assert!(pool.verify("tin kettle orbit 9".into(), Some(stored.clone())).await.unwrap(), "{stored}");
+            assert!(!pool.verify("tin kettle orbit 8".into(), Some(stored.clone())).await.unwrap());
+            assert!(pool.is_outdated(&stored));
+        }
+        for broken in ["$2", "$2b$", "$2b$xx$abc", &stored[..40], &stored.replacen("$04$", "$31$", 1)] {
+            assert!(!pool.verify("tin kettle orbit 9".into(), Some(broken.to_owned())).await.unwrap(), "{broken}");
+        }
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ pub(crate) async fn me(db: &Db, projects: &Projects, principal: &Principal) -> R
     let user = match principal.actor.user() {
         Some(user) => {
             let member = system::member(db, principal.org, user).await?;
-            Some(member.ok_or(IdentityError::NotFound("person"))?.user)
+            Some(member.ok_or(IdentityError::NotFound("person"))?)
         }
         None => None,
     };

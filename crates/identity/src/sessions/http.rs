@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Browser, Opened, SessionToken, cookie};
+use super::{Browser, Entrance, Opened, SessionToken, cookie};
 use crate::errors::IdentityError;
 use crate::people::http::{Me, me_of};
 use crate::{Identity, refuse};
@@ -74,6 +74,16 @@ fn previous(parts: &Parts) -> Option<SessionToken> {
         .and_then(|(_, value)| SessionToken::parse(value))
 }
 
+/// The `Set-Cookie` value that hands `token` to the browser.
+pub(crate) fn cookie_of(identity: &Identity, token: &SessionToken) -> ApiResult<HeaderValue> {
+    header_value(&cookie::set(token, identity.sessions().life()))
+}
+
+/// The `Set-Cookie` value that takes the session's cookie away.
+pub(crate) fn no_cookie() -> ApiResult<HeaderValue> {
+    header_value(&cookie::clear())
+}
+
 /// The answer that hands out a session.
 pub(crate) async fn welcome(identity: &Identity, opened: Opened) -> ApiResult<Response> {
     let principal = identity.principal_of(&opened).await?;
@@ -97,7 +107,31 @@ struct SignIn {
     password: SecretString,
 }
 
-/// Signs in with e-mail address and password, and sets the session cookie.
+/// A second factor is due. The sign-in goes on with `POST /auth/second-factor`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Challenge {
+    /// Names this sign-in.
+    challenge: String,
+    /// What may be shown: `totp`, `recovery_code`.
+    methods: Vec<&'static str>,
+    /// Until when.
+    expires_at: DateTime<Utc>,
+}
+
+/// The answer to whoever may come in, or is asked for a second factor.
+pub(crate) async fn admit(identity: &Identity, entrance: Entrance) -> ApiResult<Response> {
+    match entrance {
+        Entrance::Opened(opened) => welcome(identity, opened).await,
+        Entrance::Challenged { secret, expires_at } => {
+            let body =
+                Challenge { challenge: secret.expose().to_owned(), methods: vec!["totp", "recovery_code"], expires_at };
+            let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            Ok((StatusCode::ACCEPTED, headers, Json(body)).into_response())
+        }
+    }
+}
+
+/// Signs in with e-mail address and password, and sets the session cookie, unless a second factor is due.
 #[utoipa::path(
     post,
     path = "/auth/sign-in",
@@ -105,15 +139,19 @@ struct SignIn {
     tag = "sessions",
     security(()),
     request_body = SignIn,
-    responses((status = 200, body = Me, description = "Signed in; `Set-Cookie` carries the session."), ProblemResponses)
+    responses(
+        (status = 200, body = Me, description = "Signed in; `Set-Cookie` carries the session."),
+        (status = 202, body = Challenge, description = "A second factor is due."),
+        ProblemResponses
+    )
 )]
 async fn sign_in(
     State(identity): State<Identity>,
     Visitor(browser): Visitor,
     Json(body): Json<SignIn>,
 ) -> ApiResult<impl IntoResponse> {
-    let opened = identity.sessions().sign_in(&body.email, body.password, &browser).await.map_err(refuse)?;
-    welcome(&identity, opened).await
+    let entrance = identity.sessions().sign_in(&body.email, body.password, &browser).await.map_err(refuse)?;
+    admit(&identity, entrance).await
 }
 
 /// Ends the session of the request and takes its cookie away.
@@ -129,7 +167,7 @@ async fn sign_out(
     access: AllowedOrg<need::SelfManage>,
 ) -> ApiResult<impl IntoResponse> {
     identity.sessions().sign_out(&access).await?;
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, header_value(&cookie::clear())?)]))
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, no_cookie()?)]))
 }
 
 /// A browser session.
@@ -145,6 +183,11 @@ struct Session {
     /// Where the person signed in from.
     ip: Option<String>,
     user_agent: Option<String>,
+    /// How the person signed in: `password`, `passkey` or `oidc`.
+    #[schema(example = "password")]
+    method: &'static str,
+    /// Whether a second factor was shown.
+    second_factor: bool,
     /// Whether this is the session that asks.
     current: bool,
 }
@@ -172,6 +215,8 @@ async fn list_sessions(
         expires_at: session.expires_at,
         ip: session.address,
         user_agent: session.user_agent,
+        method: session.method.as_str(),
+        second_factor: session.second_factor,
         current: current == Some(session.id),
     })))
 }

@@ -9,6 +9,6 @@ pub(crate) mod store;
 mod switch;
 pub(crate) mod system;
 
-pub(crate) use model::{How, Session, SessionHash, SessionToken};
+pub(crate) use model::{How, Method, Session, SessionHash, SessionToken};
 pub use service::SessionLimits;
-pub(crate) use service::{Browser, KnownSessions, Opened, Sessions, caller, person};
+pub(crate) use service::{Browser, Entrance, KnownSessions, Opened, Sessions, caller, person};

@@ -46,32 +46,40 @@ impl SessionToken {
     }
 }
 
-/// How a person proved who they are when a session began.
+/// How somebody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
-    /// A password, or a link that only they got.
+    /// With a password, or by the link of a letter.
     Password,
-    /// A passkey.
+    /// With a passkey.
     Passkey,
+    /// At another site.
+    Oidc,
 }
 
 impl Method {
-    /// As stored and shown.
+    /// The method as stored and shown.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Passkey => "passkey",
+            Self::Oidc => "oidc",
         }
+    }
+
+    /// Reads a stored method. What this version does not know is shown as the plainest.
+    pub(crate) fn read(text: &str) -> Self {
+        [Self::Passkey, Self::Oidc].into_iter().find(|method| method.as_str() == text).unwrap_or(Self::Password)
     }
 }
 
-/// What was shown to begin a session.
+/// What was shown at a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct How {
-    /// How the person signed in.
-    pub(crate) method: Method,
-    /// Whether a second factor was shown with it.
-    pub(crate) second_factor: bool,
+    /// The first thing that was shown.
+    pub method: Method,
+    /// Whether a second factor was shown, too.
+    pub second_factor: bool,
 }
 
 impl How {
@@ -96,6 +104,10 @@ pub(crate) struct Session {
     pub address: Option<String>,
     /// The browser's own name for itself.
     pub user_agent: Option<String>,
+    /// How the person signed in.
+    pub method: Method,
+    /// Whether a second factor was shown.
+    pub second_factor: bool,
 }
 
 #[cfg(test)]

@@ -4,21 +4,24 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rhiza_kernel::{Env, OrgId, OrgScope, SessionId, UserId};
 use rhiza_platform::audit::{self, Entry};
 use rhiza_platform::authz::{Actor, Caller, OrgAccess};
 use rhiza_platform::outbox::{self, Event};
+use rhiza_platform::secrets::Sealer;
 use rhiza_store::{Db, StoreError, Tx};
 use secrecy::SecretString;
 use serde_json::json;
 
 use super::store::NewSession;
-use super::{How, Session, SessionHash, SessionToken, store, system};
+use super::{How, Method, Session, SessionHash, SessionToken, store, system};
 use crate::authenticate::{FailedSignIn, Notes};
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
-use crate::people::{self, Member, Passwords, User};
+use crate::people::{self, Account, Passwords, User};
+use crate::second_factor;
+use crate::secret_link::LinkSecret;
 use crate::throttle::{Attempt, Throttle};
 
 /// How long a session lasts.
@@ -66,6 +69,20 @@ pub(crate) struct Opened {
     pub second_factor: bool,
 }
 
+/// What becomes of somebody whose password is right.
+#[derive(Debug, Clone)]
+pub(crate) enum Entrance {
+    /// They are in.
+    Opened(Opened),
+    /// They are asked for a second factor.
+    Challenged {
+        /// Names the sign-in that is under way, for the browser and nobody else.
+        secret: LinkSecret,
+        /// Until when it is.
+        expires_at: DateTime<Utc>,
+    },
+}
+
 /// What each session opens, remembered for a second.
 pub(crate) type KnownSessions = Fresh<SessionHash, Option<Arc<system::Opens>>>;
 
@@ -77,6 +94,7 @@ pub(crate) struct Sessions {
     limits: SessionLimits,
     passwords: Passwords,
     throttle: Throttle,
+    sealer: Sealer,
     notes: Arc<Notes>,
     pub(super) known: KnownSessions,
 }
@@ -87,23 +105,25 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
+/// How long a proof of who one is counts as fresh.
+const CONFIRMED_FOR: TimeDelta = TimeDelta::minutes(10);
+
 /// Longest name of a browser that is kept.
 const MAX_USER_AGENT: usize = 512;
 
-/// How long a proof of who one is holds for changes to how one signs in.
-const CONFIRMED_FOR: TimeDelta = TimeDelta::minutes(10);
-
 impl Sessions {
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the slice, put together in one place")]
     pub(crate) fn new(
         db: Db,
         env: Env,
         limits: SessionLimits,
         passwords: Passwords,
         throttle: Throttle,
+        sealer: Sealer,
         notes: Arc<Notes>,
         known: KnownSessions,
     ) -> Self {
-        Self { db, env, limits, passwords, throttle, notes, known }
+        Self { db, env, limits, passwords, throttle, sealer, notes, known }
     }
 
     /// Opens a session for whoever knows the password of `email`. Whether the account exists, is disabled or has
@@ -116,35 +136,64 @@ impl Sessions {
         email: &str,
         password: SecretString,
         browser: &Browser,
-    ) -> Result<Opened, IdentityError> {
-        // No address is longer than 254 bytes; what is cannot be an account, but must not fill the limiter either.
-        let key: String = people::fold(email).chars().take(254).collect();
+    ) -> Result<Entrance, IdentityError> {
+        let key = people::look_up_key(email);
         self.throttle.attempt(Attempt::SignIn, browser.address, &key).await?;
-        let member = people::system::member_by_email(&self.db, &key).await?;
-        let stored = member.as_ref().filter(|m| m.disabled_at.is_none()).and_then(|m| m.password_hash.clone());
+        let (account, waiting) = people::system::at_the_door(&self.db, &key, self.env.now()).await?;
+        let stored = account.as_ref().map_or(waiting, Account::usable_hash);
         let right = self.passwords.verify(password.clone(), stored.clone()).await?;
-        let account = member.as_ref().map(|m| (m.org, m.user.id));
-        let Some(member) = member.filter(|_| right) else {
+        let user = account.as_ref().map(|account| account.user.id);
+        if !right {
             self.notes.sign_in_failed(FailedSignIn {
-                account,
+                account: user,
                 address: browser.address,
                 user_agent: agent(browser),
                 request_id: browser.request_id.clone(),
                 at: self.env.now(),
             });
             return Err(IdentityError::BadCredentials);
-        };
+        }
+        // Only who knows the password is told that the address waits to be proved.
+        let account = account.filter(|a| a.email_verified_at.is_some()).ok_or(IdentityError::Unverified)?;
         if let Some(old) = stored.filter(|hash| self.passwords.is_outdated(hash)) {
             let new = self.passwords.hash(password).await?;
-            people::system::replace_hash(&self.db, member.user.id, &old, &new).await?;
+            people::system::replace_hash(&self.db, account.user.id, &old, &new).await?;
         }
-        let opened = self.open(&member, How::PASSWORD, browser).await?;
-        self.throttle.succeeded(browser.address, &key).await?;
-        Ok(opened)
+        let entrance = self.enter(&account, Method::Password, browser).await?;
+        if matches!(entrance, Entrance::Opened(_)) {
+            self.throttle.succeeded(browser.address, &key).await?;
+        }
+        Ok(entrance)
     }
 
-    /// Opens a session for a member who has shown `how`, in place of the one the browser held.
-    pub(crate) async fn open(&self, member: &Member, how: How, browser: &Browser) -> Result<Opened, IdentityError> {
+    /// Opens a session for the owner of `account`, who has shown `method`, or asks for the second factor that they have.
+    /// A passkey is two factors by itself: the device, and what unlocks it.
+    ///
+    /// # Errors
+    /// [`IdentityError::Denied`] for who belongs to no organisation, or the database does not answer.
+    pub(crate) async fn enter(
+        &self,
+        account: &Account,
+        method: Method,
+        browser: &Browser,
+    ) -> Result<Entrance, IdentityError> {
+        if account.totp && method != Method::Passkey {
+            let (secret, expires_at) =
+                second_factor::begin(&self.db, &self.env, &self.sealer, account.user.id, method).await?;
+            return Ok(Entrance::Challenged { secret, expires_at });
+        }
+        let how = How { method, second_factor: method == Method::Passkey };
+        self.open(account, how, browser).await.map(Entrance::Opened)
+    }
+
+    /// Opens a session for the owner of `account`, who has shown everything that is asked for.
+    ///
+    /// # Errors
+    /// As [`Sessions::enter`].
+    pub(crate) async fn open(&self, account: &Account, how: How, browser: &Browser) -> Result<Opened, IdentityError> {
+        let org = account.org.ok_or_else(|| {
+            IdentityError::Denied("Your account belongs to no organisation any more. Ask for an invitation.".to_owned())
+        })?;
         let replaced = match &browser.previous {
             Some(previous) => {
                 let ended = system::replace(&self.db, previous.hash(), self.env.now()).await?;
@@ -153,34 +202,48 @@ impl Sessions {
             }
             None => false,
         };
-        let scope = OrgScope::new(member.org);
+        let scope = OrgScope::new(org);
         let tx = self.db.write(&scope).await?;
-        store::delete_ended(&tx, &scope, member.user.id, self.env.now()).await?;
-        let opened = self.write(&tx, &scope, member, how, browser).await?;
-        let session = session_of(&opened.actor);
-        let data = json!({ "session": session, "user": member.user.id });
-        let event = Event::new("rhiza.identity.session.created", member.user.id.to_string()).data(&data);
-        outbox::emit(&tx, &scope, event, &self.env).await?;
-        let caller = caller(&opened.actor, browser);
-        let after = json!({
-            "session": session,
-            "method": how.method.as_str(),
-            "second_factor": how.second_factor,
-            "replaced_previous": replaced,
-            "user_agent": agent(browser),
-        });
-        let entry = Entry::new(&caller, "identity.session.create", member.user.id.to_string()).after(&after);
-        audit::record(&tx, &scope, entry, &self.env).await?;
+        store::delete_ended(&tx, &scope, account.user.id, self.env.now()).await?;
+        let opened = self.write(&tx, &scope, &account.user, how, browser).await?;
+        self.record_opened(&tx, &scope, &opened, replaced, how, browser).await?;
         tx.commit().await?;
         Ok(opened)
     }
 
-    /// Writes a fresh session of `member` in `tx`.
+    /// What the audit chain and other slices learn of a new session. Comes last in `tx`.
+    pub(crate) async fn record_opened(
+        &self,
+        tx: &Tx,
+        scope: &OrgScope,
+        opened: &Opened,
+        replaced: bool,
+        how: How,
+        browser: &Browser,
+    ) -> Result<(), StoreError> {
+        let session = session_of(&opened.actor);
+        let user = opened.actor.id_text();
+        let data = json!({ "session": session, "user": user });
+        let event = Event::new("rhiza.identity.session.created", user.clone()).data(&data);
+        outbox::emit(tx, scope, event, &self.env).await?;
+        let caller = caller(&opened.actor, browser);
+        let after = json!({
+            "session": session,
+            "replaced_previous": replaced,
+            "user_agent": agent(browser),
+            "method": how.method.as_str(),
+            "second_factor": how.second_factor,
+        });
+        let entry = Entry::new(&caller, "identity.session.create", user).after(&after);
+        audit::record(tx, scope, entry, &self.env).await.map(|_| ())
+    }
+
+    /// Writes a fresh session of `user` in `tx`.
     pub(crate) async fn write(
         &self,
         tx: &Tx,
         scope: &OrgScope,
-        member: &Member,
+        user: &User,
         how: How,
         browser: &Browser,
     ) -> Result<Opened, StoreError> {
@@ -189,7 +252,7 @@ impl Sessions {
         let now = self.env.now();
         let new = NewSession {
             id,
-            user: member.user.id,
+            user: user.id,
             hash: token.hash(),
             now,
             idle_expires_at: now + self.limits.idle.min(self.limits.absolute),
@@ -199,9 +262,9 @@ impl Sessions {
             how,
         };
         store::insert(tx, scope, new).await?;
-        let User { id: user, email, .. } = &member.user;
-        let actor = Actor::User { id: *user, email: email.clone(), session: id };
-        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor: how.second_factor })
+        let actor = Actor::User { id: user.id, email: user.email.clone(), session: id };
+        let second_factor = how.second_factor;
+        Ok(Opened { token, life: self.limits.absolute, org: scope.org, actor, second_factor })
     }
 
     /// Counts an attempt to get in other than with a password.
@@ -212,20 +275,46 @@ impl Sessions {
         self.throttle.attempt(Attempt::SignIn, browser.address, key).await
     }
 
-    /// The person and session of `access`, who proved who they are a short while ago: for what would let a thief of an
-    /// open browser stay in.
+    /// How long a browser keeps the cookie.
+    pub(crate) const fn life(&self) -> Duration {
+        self.limits.absolute
+    }
+
+    /// Drops what is remembered of sessions that have just ended or changed.
+    pub(crate) fn forget(&self, ended: impl IntoIterator<Item = SessionHash>) {
+        for hash in ended {
+            self.known.forget(&hash);
+        }
+    }
+
+    /// The caller, who must have proved lately who they are: at sign-in, or since.
     ///
     /// # Errors
-    /// [`IdentityError::Unconfirmed`]; the caller is no person; or the database does not answer.
+    /// [`IdentityError::Unconfirmed`], and as for every person's own things.
     pub(crate) async fn require_fresh(&self, access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
         let (user, session) = person(access)?;
-        let tx = self.db.read(&access.scope).await?;
-        let at = store::confirmed_at(&tx, &access.scope, session).await?;
-        tx.rollback().await?;
-        match at {
-            Some(at) if self.env.now() - at <= CONFIRMED_FOR => Ok((user, session)),
+        match self.confirmed_until(session).await? {
+            Some(until) if until > self.env.now() => Ok((user, session)),
             _ => Err(IdentityError::Unconfirmed),
         }
+    }
+
+    /// Until when the proof of who is behind a session counts as fresh.
+    pub(crate) async fn confirmed_until(&self, session: SessionId) -> Result<Option<DateTime<Utc>>, IdentityError> {
+        Ok(system::confirmed_at(&self.db, session).await?.map(|at| at + CONFIRMED_FOR))
+    }
+
+    /// Makes the caller's session one with a second factor, under a new token. Answers with that, and with the hash of
+    /// the old one, to be forgotten once `tx`, a system transaction, is committed.
+    pub(crate) async fn strengthen(
+        &self,
+        tx: &Tx,
+        access: &OrgAccess,
+    ) -> Result<(SessionToken, SessionHash), IdentityError> {
+        let (_, session) = person(access)?;
+        let token = SessionToken::generate(&self.env);
+        let old = system::strengthen(tx, session, token.hash(), self.env.now()).await?;
+        Ok((token, old.ok_or(IdentityError::NotFound("session"))?))
     }
 
     /// Ends the caller's own session. A key has none.
@@ -288,7 +377,9 @@ impl Sessions {
 pub(crate) fn person(access: &OrgAccess) -> Result<(UserId, SessionId), IdentityError> {
     match &access.principal.actor {
         Actor::User { id, session, .. } => Ok((*id, *session)),
-        _ => Err(IdentityError::Denied("Sessions belong to people; an API key has none.".to_owned())),
+        _ => {
+            Err(IdentityError::Denied("This is for people; an API key has neither sessions nor a password.".to_owned()))
+        }
     }
 }
 
@@ -304,6 +395,7 @@ pub(crate) fn caller(actor: &Actor, browser: &Browser) -> Caller {
     Caller { actor: actor.clone(), address: Some(browser.address), request_id: browser.request_id.clone() }
 }
 
-fn agent(browser: &Browser) -> Option<String> {
+/// The browser's own name for itself, fit to be kept.
+pub(crate) fn agent(browser: &Browser) -> Option<String> {
     browser.user_agent.as_ref().map(|agent| agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect())
 }

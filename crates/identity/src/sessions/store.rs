@@ -6,7 +6,7 @@ use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, Value, binds};
 use uuid::Uuid;
 
-use super::{How, Session, SessionHash};
+use super::{How, Method, Session, SessionHash};
 
 /// A session about to be written.
 pub(crate) struct NewSession {
@@ -30,6 +30,8 @@ struct SessionRow {
     expires_at: DateTime<Utc>,
     user_agent: Option<String>,
     address: Option<String>,
+    method: String,
+    second_factor_at: Option<DateTime<Utc>>,
 }
 
 impl From<SessionRow> for Session {
@@ -41,6 +43,8 @@ impl From<SessionRow> for Session {
             expires_at: row.idle_expires_at.min(row.expires_at),
             address: row.address,
             user_agent: row.user_agent,
+            method: Method::read(&row.method),
+            second_factor: row.second_factor_at.is_some(),
         }
     }
 }
@@ -49,7 +53,8 @@ impl From<SessionRow> for Session {
 pub(crate) async fn insert(tx: &Tx, scope: &OrgScope, new: NewSession) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at,
-                               expires_at, user_agent, address, revoked_at, method, second_factor_at, confirmed_at)
+                               expires_at, user_agent, address, revoked_at, method, second_factor_at,
+                               confirmed_at)
          VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, NULL, $10, $11, $5)",
         binds![
             new.id.uuid(),
@@ -94,7 +99,9 @@ pub(crate) async fn active(
 ) -> Result<Vec<Session>, StoreError> {
     let mut values: Vec<Value> = binds![scope.org.uuid(), user.uuid(), now, limit];
     let mut sql = String::from(
-        "SELECT session_id, created_at, last_seen_at, idle_expires_at, expires_at, user_agent, address FROM sessions
+        "SELECT session_id, created_at, last_seen_at, idle_expires_at, expires_at, user_agent, address, method,
+                second_factor_at
+           FROM sessions
          WHERE org_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3 AND idle_expires_at > $3",
     );
     if let Some(before) = before {
@@ -124,19 +131,6 @@ pub(crate) async fn revoke(
     hash.map(|hash| to_hash(&hash)).transpose()
 }
 
-/// When the person of a session last proved who they are.
-pub(crate) async fn confirmed_at(
-    tx: &Tx,
-    scope: &OrgScope,
-    session: SessionId,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
-    tx.fetch_scalar(
-        "SELECT COALESCE(confirmed_at, created_at) FROM sessions WHERE org_id = $1 AND session_id = $2",
-        binds![scope.org.uuid(), session.uuid()],
-    )
-    .await
-}
-
 /// Whether a second factor was shown in a session.
 pub(crate) async fn has_second_factor(tx: &Tx, scope: &OrgScope, session: SessionId) -> Result<bool, StoreError> {
     let sql = "SELECT COUNT(*) FROM sessions WHERE org_id = $1 AND session_id = $2 AND second_factor_at IS NOT NULL";
@@ -160,6 +154,6 @@ pub(crate) async fn revoke_all(
     rows.iter().map(|row| to_hash(&row.try_get_by_index::<Vec<u8>>(0)?)).collect()
 }
 
-fn to_hash(bytes: &[u8]) -> Result<SessionHash, StoreError> {
+pub(super) fn to_hash(bytes: &[u8]) -> Result<SessionHash, StoreError> {
     bytes.try_into().map(SessionHash).map_err(|_| StoreError::Decode("session hash".to_owned()))
 }

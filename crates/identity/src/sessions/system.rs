@@ -7,6 +7,7 @@ use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
 
 use super::SessionHash;
+use super::store::to_hash;
 use crate::access::{self, Membership};
 
 /// What a session opens, and whether it still does.
@@ -148,4 +149,79 @@ pub(super) async fn switch(tx: &Tx, wanted: &Move) -> Result<Option<Moved>, Stor
         expires_at: ended.expires_at,
         second_factor: ended.second_factor_at.is_some(),
     }))
+}
+
+/// When the person behind a session last proved who they are.
+pub(crate) async fn confirmed_at(db: &Db, session: SessionId) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let tx = db.system_read().await?;
+    let at: Option<Option<DateTime<Utc>>> = tx
+        .fetch_scalar(
+            "SELECT confirmed_at FROM sessions WHERE session_id = $1 AND revoked_at IS NULL",
+            binds![session.uuid()],
+        )
+        .await?;
+    tx.rollback().await?;
+    Ok(at.flatten())
+}
+
+/// Writes down that they proved it now.
+pub(crate) async fn confirm(tx: &Tx, session: SessionId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    tx.execute("UPDATE sessions SET confirmed_at = $2 WHERE session_id = $1", binds![session.uuid(), now]).await?;
+    Ok(())
+}
+
+/// Gives a session a new token, because a second factor was shown in it; the hash of the old one.
+pub(crate) async fn strengthen(
+    tx: &Tx,
+    session: SessionId,
+    new: SessionHash,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionHash>, StoreError> {
+    let sql = format!(
+        "SELECT token_hash FROM sessions WHERE session_id = $1 AND revoked_at IS NULL{}",
+        tx.dialect().for_update()
+    );
+    let old: Option<Vec<u8>> = tx.fetch_scalar(&sql, binds![session.uuid()]).await?;
+    tx.execute(
+        "UPDATE sessions SET token_hash = $2, second_factor_at = $3, confirmed_at = $3 WHERE session_id = $1",
+        binds![session.uuid(), new.0.to_vec(), now],
+    )
+    .await?;
+    old.map(|hash| to_hash(&hash)).transpose()
+}
+
+/// Ends every session of a person, in whatever organisation, but one. Answers with what was ended.
+pub(crate) async fn end_all(
+    tx: &Tx,
+    user: UserId,
+    except: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionHash>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Ended {
+        token_hash: Vec<u8>,
+    }
+    let kept = except.map_or_else(Uuid::nil, |session| session.uuid());
+    let rows: Vec<Ended> = tx
+        .fetch_all(
+            "UPDATE sessions SET revoked_at = $3
+              WHERE user_id = $1 AND session_id <> $2 AND revoked_at IS NULL RETURNING token_hash",
+            binds![user.uuid(), kept, now],
+        )
+        .await?;
+    rows.iter().map(|row| to_hash(&row.token_hash)).collect()
+}
+
+/// Ends every chain of access tokens that a person got for their programs.
+pub(crate) async fn end_token_families(
+    tx: &Tx,
+    user: UserId,
+    because: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE token_families SET revoked_at = $3, revoked_because = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+        binds![user.uuid(), because, now],
+    )
+    .await
 }

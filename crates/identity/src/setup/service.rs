@@ -13,7 +13,7 @@ use super::{NewOwner, Owner, SetupToken, system};
 use crate::errors::IdentityError;
 use crate::keys::{self, ApiKey, KeyText, Scopes};
 use crate::organizations::{self, Organization, Project};
-use crate::people::{self, Member, Passwords, User};
+use crate::people::{self, Passwords, User};
 use crate::sessions::{self, Browser, How, Opened, Sessions};
 
 /// The link that makes whoever follows it the owner; nothing once there is one. Each call makes a new link and
@@ -52,7 +52,7 @@ pub async fn init_owner(db: &Db, env: &Env, passwords: &Passwords, owner: NewOwn
         prefix: text.shown(),
         scopes: Scopes::All,
         role: None,
-        created_by: founded.member.user.id,
+        created_by: founded.owner.id,
         service_account: None,
         allowed_networks: None,
         rotated_from: None,
@@ -69,7 +69,7 @@ pub async fn init_owner(db: &Db, env: &Env, passwords: &Passwords, owner: NewOwn
     Ok(Owner {
         organization_id: founded.scope.org,
         project_id: founded.project.id,
-        user_id: founded.member.user.id,
+        user_id: founded.owner.id,
         api_key: text.expose().to_owned(),
     })
 }
@@ -124,7 +124,7 @@ impl Setup {
             });
         }
         let founded = found(&tx, &self.env, &founding, &hash).await?;
-        let opened = self.sessions.write(&tx, &founded.scope, &founded.member, How::PASSWORD, browser).await?;
+        let opened = self.sessions.write(&tx, &founded.scope, &founded.owner, How::PASSWORD, browser).await?;
         record(&tx, &self.env, &founded, &sessions::caller(&opened.actor, browser)).await?;
         tx.commit().await?;
         Ok(opened)
@@ -135,7 +135,7 @@ impl Setup {
 struct Founded {
     scope: OrgScope,
     organization: Organization,
-    member: Member,
+    owner: User,
     project: Project,
 }
 
@@ -165,16 +165,15 @@ async fn found(tx: &Tx, env: &Env, founding: &Founding, hash: &str) -> Result<Fo
     people::system::insert_user(tx, user.id, &founding.email, &user.name, hash, now).await?;
     organizations::system::insert_membership(tx, scope.org, user.id, Role::Owner.into(), now).await?;
     organizations::store::insert_project(tx, &scope, &project).await?;
-    let member = Member { user, org: scope.org, password_hash: None, disabled_at: None };
-    Ok(Founded { scope, organization, member, project })
+    Ok(Founded { scope, organization, owner: user, project })
 }
 
 /// Writes what the audit chain and other slices learn of the founding.
 async fn record(tx: &Tx, env: &Env, founded: &Founded, caller: &Caller) -> Result<(), IdentityError> {
-    let Founded { scope, organization, member, project } = founded;
+    let Founded { scope, organization, owner, project } = founded;
     let shown = json!({
         "organization": { "id": organization.id, "name": organization.name, "slug": organization.slug },
-        "owner": { "id": member.user.id, "email": member.user.email },
+        "owner": { "id": owner.id, "email": owner.email },
         "project": { "id": project.id, "name": project.name, "slug": project.slug },
     });
     let created = [

@@ -5,8 +5,13 @@
 mod access_members;
 mod access_projects;
 mod access_support;
+mod account;
 mod authenticator;
+mod departure;
 mod passkeys;
+mod recovery;
+mod registration;
+mod second_factor;
 mod service_accounts;
 mod sessions_keys_projects;
 mod site;

@@ -1,6 +1,8 @@
 //! The server that the tests talk to: the real routes behind the real guard, on one database.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -8,16 +10,22 @@ use axum::extract::ConnectInfo;
 use http::{Request, header};
 use http_body_util::BodyExt as _;
 use rhiza_identity::setup::{self, NewOwner};
-use rhiza_identity::{Identity, IdentityOptions, PasswordCost};
-use rhiza_kernel::{OrgId, ProjectId, Role, UserId};
-use rhiza_platform::authz;
+use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationRules};
+use rhiza_kernel::{MailId, OrgId, OrgScope, ProjectId, Role, TypedId as _, UserId};
+use rhiza_platform::events::Hub;
+use rhiza_platform::jobs::{Worker, WorkerOptions};
 use rhiza_platform::mail::{Post, PostOptions};
+use rhiza_platform::runtime::Tasks;
 use rhiza_platform::secrets::Sealer;
+use rhiza_platform::{audit, authz};
+use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{MigrationSet, binds};
 use rhiza_testkit::TestDb;
 use rhiza_web::{OriginPolicy, WebConfig};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use url::Url;
+use uuid::Uuid;
 
 pub(crate) const SETS: &[MigrationSet] = &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS];
 pub(crate) const PASSWORD: &str = "tin kettle orbit 9";
@@ -32,14 +40,23 @@ pub(crate) struct Site {
     pub(crate) identity: Identity,
     pub(crate) db: TestDb,
     sealer: Sealer,
+    registration: RegistrationRules,
+    tasks: Tasks,
 }
 
-fn process(db: &TestDb, sealer: &Sealer) -> (Router, Identity) {
-    let site: url::Url = SITE.parse().unwrap();
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.tasks.token().cancel();
+    }
+}
+
+fn process(db: &TestDb, sealer: &Sealer, registration: RegistrationRules) -> (Router, Identity) {
+    let site: Url = SITE.parse().unwrap();
     let post = PostOptions { public_url: site.clone(), available: true };
     let options = IdentityOptions {
         // The cheapest cost Argon2 has: what is tested here is not its strength.
         passwords: PasswordCost { memory_kib: 64, passes: 1, at_once: 2 },
+        registration,
         ..IdentityOptions::new(site, Post::new(db.env.clone(), sealer.clone(), post), sealer.clone())
     };
     let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
@@ -58,14 +75,19 @@ pub(crate) struct Reply {
 
 impl Site {
     pub(crate) fn new(db: TestDb) -> Self {
+        Self::with(db, RegistrationRules::default())
+    }
+
+    /// A site where these people may register.
+    pub(crate) fn with(db: TestDb, registration: RegistrationRules) -> Self {
         let sealer = Sealer::ephemeral(&db.env);
-        let (app, identity) = process(&db, &sealer);
-        Self { app, identity, db, sealer }
+        let (app, identity) = process(&db, &sealer, registration.clone());
+        Self { app, identity, db, sealer, registration, tasks: Tasks::new() }
     }
 
     /// Lets another process with the same settings answer from now on.
     pub(crate) fn change_process(&mut self) {
-        (self.app, self.identity) = process(&self.db, &self.sealer);
+        (self.app, self.identity) = process(&self.db, &self.sealer, self.registration.clone());
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
@@ -100,6 +122,82 @@ impl Site {
             cookie,
             headers: parts.headers,
         }
+    }
+
+    /// Lets the jobs run that write letters.
+    pub(crate) fn work(&self) {
+        let options = WorkerOptions { poll: Duration::from_millis(5), ..WorkerOptions::default() };
+        let worker = Worker::new(self.db.db.clone(), self.db.env.clone(), Hub::new(), options)
+            .register(Arc::new(self.identity.letters()));
+        self.tasks.spawn("worker", worker.run(self.tasks.clone()));
+    }
+
+    /// The letters to `to` so far, oldest first: the template's name and the text. Waits until every letter that was
+    /// asked for is written.
+    pub(crate) async fn letters(&self, to: &str) -> Vec<(String, String)> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            mail_id: Uuid,
+            template: String,
+            sealed: Vec<u8>,
+        }
+        for attempt in 0_u32.. {
+            assert!(attempt < 2000, "the letters are not written");
+            let tx = self.db.db.system_read().await.unwrap();
+            let sql = "SELECT COUNT(*) FROM jobs WHERE kind = 'identity.write_letter'
+                        AND state NOT IN ('succeeded', 'failed')";
+            if tx.fetch_scalar::<i64>(sql, binds![]).await.unwrap() == Some(0) {
+                let sql = "SELECT mail_id, template, sealed FROM mails WHERE recipient = $1 ORDER BY mail_id";
+                let rows: Vec<Row> = tx.fetch_all(sql, binds![to]).await.unwrap();
+                return rows.into_iter().map(|row| (row.template, self.read(row.mail_id, &row.sealed))).collect();
+            }
+            tx.rollback().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Vec::new()
+    }
+
+    fn read(&self, id: Uuid, sealed: &[u8]) -> String {
+        let plain = self.sealer.open(&format!("mail:{}", MailId::from_uuid(id)), sealed).unwrap();
+        let letter: Value = serde_json::from_slice(&plain).unwrap();
+        letter["text"].as_str().unwrap().to_owned()
+    }
+
+    /// The secret of the newest letter of this kind to `to`.
+    pub(crate) async fn letter_token(&self, to: &str, template: &str) -> String {
+        let letters = self.letters(to).await;
+        let (_, text) = letters.iter().rev().find(|(kind, _)| kind == template).unwrap();
+        let (_, token) = text.split_once("#token=").unwrap();
+        token.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// The actions in the audit chain of `org`, oldest first; the chain must hold.
+    pub(crate) async fn actions(&self, org: OrgId) -> Vec<String> {
+        self.identity.flush().await.unwrap();
+        let scope = OrgScope::new(org);
+        let tx = self.db.read(&scope).await;
+        assert!(audit::verify(&tx, &scope).await.unwrap().is_intact());
+        #[derive(FromQueryResult)]
+        struct Row {
+            action: String,
+        }
+        let sql = "SELECT action FROM audit_entries WHERE org_id = $1 ORDER BY seq";
+        let rows: Vec<Row> = tx.fetch_all(sql, binds![org.uuid()]).await.unwrap();
+        rows.into_iter().map(|row| row.action).collect()
+    }
+
+    /// Runs one statement as the system.
+    pub(crate) async fn execute(&self, sql: &str, values: Vec<rhiza_store::Value>) -> u64 {
+        let tx = self.db.db.system_write().await.unwrap();
+        let touched = tx.execute(sql, values).await.unwrap();
+        tx.commit().await.unwrap();
+        touched
+    }
+
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+        let mut all = vec![OURS];
+        all.extend_from_slice(headers);
+        self.send("POST", path, &all, body).await
     }
 
     pub(crate) async fn link_token(&self) -> String {
@@ -140,8 +238,8 @@ impl Site {
                 new
             }
         };
-        let sql = "INSERT INTO users (user_id, email, email_key, name, password_hash, created_at)
-                   VALUES ($1, $2, $2, 'Someone', $3, $4)";
+        let sql = "INSERT INTO users (user_id, email, email_key, name, password_hash, created_at, email_verified_at)
+                   VALUES ($1, $2, $2, 'Someone', $3, $4, $4)";
         tx.execute(sql, binds![user.uuid(), email, hash, at]).await.unwrap();
         let sql = "INSERT INTO memberships (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)";
         tx.execute(sql, binds![scope.uuid(), user.uuid(), role.as_str(), at]).await.unwrap();

@@ -19,6 +19,15 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/auth/sign-in"),
     ("POST", "/api/v1/auth/passkey/begin"),
     ("POST", "/api/v1/auth/passkey/finish"),
+    ("POST", "/api/v1/auth/second-factor"),
+    // Coming for the first time, and coming back without the password. What proves who it is comes by mail.
+    ("GET", "/api/v1/auth/options"),
+    ("POST", "/api/v1/auth/register"),
+    ("POST", "/api/v1/auth/verify-email"),
+    ("POST", "/api/v1/auth/verify-email/resend"),
+    ("POST", "/api/v1/auth/forgot-password"),
+    ("POST", "/api/v1/auth/reset-password"),
+    ("POST", "/api/v1/auth/confirm-email"),
     // What the API looks like.
     ("GET", "/api/openapi.json"),
     ("GET", "/docs"),

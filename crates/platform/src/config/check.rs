@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use rhiza_kernel::{Coded, ErrorCode};
+use rhiza_kernel::{Coded, ErrorCode, Role};
 use secrecy::ExposeSecret as _;
 
-use super::model::{Config, Environment};
+use super::model::{Config, Environment, Registration};
 use super::{production, secrets};
 
 /// One fault of the settings.
@@ -58,6 +58,7 @@ pub fn check(config: &Config) -> Vec<Fault> {
     check_limits(config, &mut faults);
     secrets::check_mail(config, &mut faults);
     secrets::check_secrets(config, &mut faults);
+    check_registration(config, &mut faults);
     if config.env == Environment::Production {
         production::check(config, &mut faults);
     }
@@ -107,6 +108,27 @@ fn check_server(config: &Config, faults: &mut Vec<Fault>) {
     let metrics = &config.telemetry.metrics_listen;
     if !metrics.is_empty() && metrics.parse::<std::net::SocketAddr>().is_err() {
         faults.push(Fault::new("telemetry.metrics_listen", "must be an address and port like 127.0.0.1:9090"));
+    }
+}
+
+fn check_registration(config: &Config, faults: &mut Vec<Fault>) {
+    let identity = &config.identity;
+    if identity.registration == Registration::Domain && identity.registration_domains.is_empty() {
+        faults.push(Fault::new("identity.registration_domains", "must name a domain when registration is \"domain\""));
+    }
+    for domain in &identity.registration_domains {
+        let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+        if domain.is_empty() || domain.starts_with('.') || domain.ends_with('.') || !domain.chars().all(fits) {
+            faults.push(Fault::new("identity.registration_domains", format!("{domain:?} is not a domain like a.org")));
+        }
+    }
+    match identity.registration_role.parse::<Role>() {
+        // Whoever has an address in a domain would own the organisation.
+        Ok(Role::Owner | Role::Admin) => {
+            faults.push(Fault::new("identity.registration_role", "must not be owner or admin: give those by hand"));
+        }
+        Ok(_) => {}
+        Err(_) => faults.push(Fault::new("identity.registration_role", "must be a role: engineer, viewer, …")),
     }
 }
 

@@ -12,7 +12,8 @@ pub use check::{Fault, Faults, check};
 pub use layers::load;
 pub use model::{
     Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, MailConfig,
-    OutboundConfig, PlanConfig, SecretsConfig, ServerConfig, StorageConfig, TelemetryConfig, TrackingConfig,
+    OutboundConfig, PlanConfig, Registration, SecretsConfig, ServerConfig, StorageConfig, TelemetryConfig,
+    TrackingConfig,
 };
 pub use reference::reference;
 

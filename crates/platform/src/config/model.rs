@@ -90,6 +90,17 @@ pub struct IdentityConfig {
     pub session_idle_hours: u32,
     pub session_days: u32,
     pub password_hashers: usize,
+    pub registration: Registration,
+    pub registration_domains: Vec<String>,
+    pub registration_role: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    Invite,
+    Open,
+    Domain,
 }
 
 #[derive(Debug, Clone, Deserialize)]

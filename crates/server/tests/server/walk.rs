@@ -4,6 +4,7 @@
 mod roles;
 mod table;
 mod table_access;
+mod table_account;
 mod table_mlflow;
 pub(crate) mod world;
 

@@ -209,8 +209,9 @@ impl World {
             let tx = db.write(&scope.org_scope()).await.unwrap();
             let row = binds![id.uuid(), scope.org.uuid(), user.uuid(), hash, now, later];
             tx.execute(
-                "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at, expires_at)
-                 VALUES ($1, $2, $3, $4, $5, $5, $6, $6)",
+                "INSERT INTO sessions (session_id, org_id, user_id, token_hash, created_at, last_seen_at, idle_expires_at,
+                                       expires_at, confirmed_at)
+                 VALUES ($1, $2, $3, $4, $5, $5, $6, $6, $5)",
                 row,
             )
             .await
