@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use http::Method;
 use rhiza_platform::authz::{AuthError, Credentials, Presented};
-use rhiza_platform::mail::{Post, PostOptions};
-use rhiza_platform::secrets::Sealer;
 use rhiza_store::binds;
 use rhiza_testkit::TestDb;
 use tokio_util::sync::CancellationToken;
