@@ -72,7 +72,8 @@ async function journey(page, server, found) {
     await page.getByLabel('Password', { exact: true }).fill('not the password');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('alert').waitFor();
-    await signIn(page, url);
+    await signIn(page, url, owner);
+    await page.waitForURL(/\/p\//);
   });
   await check('the first page makes a key and puts it into the Python lines', async () => {
     await page.getByRole('button', { name: 'Make an API key' }).click();
