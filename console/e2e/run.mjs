@@ -1,11 +1,12 @@
 // Journeys through the console against the real binary: set-up link → sign in → worked example → a run from Python
 // appears live → compare → register → alias; then every page in light and dark, on a desktop and a phone, with axe.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
+import { check, expect, inspect, results, signIn, tally, until } from './harness.mjs';
+import { people } from './people.mjs';
 import { startServer } from './server.mjs';
 
 const binary = process.env.RHIZA_BIN;
@@ -14,37 +15,7 @@ if (!binary || !python) {
   console.error('RHIZA_BIN (the rhiza binary) and RHIZA_PYTHON (a Python with mlflow) are needed.');
   process.exit(2);
 }
-const results = fileURLToPath(new URL('../test-results/', import.meta.url));
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const owner = { name: 'Ada Lovelace', email: 'ada@example.com', password: 'analytical engine 1843', organization: 'Analytical Engines' };
-let passed = 0;
-const failures = [];
-
-async function check(name, body) {
-  try {
-    await body();
-    passed += 1;
-    console.log(`ok    ${name}`);
-  } catch (error) {
-    failures.push(name);
-    console.log(`FAIL  ${name}\n      ${String(error.stack ?? error).split('\n').slice(0, 6).join('\n      ')}`);
-  }
-}
-
-function expect(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-async function until(what, read, timeout = 30_000) {
-  const end = Date.now() + timeout;
-  for (;;) {
-    const value = await read();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`Waited in vain for ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
 function train(url, key, experiment, steps) {
   const child = spawn(python, [fileURLToPath(new URL('train.py', import.meta.url)), experiment, String(steps)], {
     env: { ...process.env, MLFLOW_TRACKING_URI: url, MLFLOW_TRACKING_TOKEN: key, GIT_PYTHON_REFRESH: 'quiet' },
@@ -59,14 +30,6 @@ function train(url, key, experiment, steps) {
     throw new Error(`${error.message}\n${errors.slice(-2000)}`);
   });
   return { runId, ended, errors: () => errors };
-}
-
-async function signIn(page, url) {
-  await page.goto(`${url}/sign-in`);
-  await page.getByLabel('E-mail').fill(owner.email);
-  await page.getByLabel('Password').fill(owner.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL(/\/p\//);
 }
 
 async function journey(page, server, found) {
@@ -84,10 +47,11 @@ async function journey(page, server, found) {
     await page.goto(link);
     await page.getByLabel('Your name').fill(owner.name);
     await page.getByLabel('E-mail').fill(owner.email);
-    await page.getByLabel('Password').fill('short');
+    await page.getByLabel('Password', { exact: true }).fill('short');
     await page.getByRole('button', { name: /Create owner/ }).click();
-    await page.getByText('At least 12 characters, please').waitFor();
-    await page.getByLabel('Password').fill(owner.password);
+    await page.getByRole('listitem').filter({ hasText: /At least 12 characters.*not yet/ }).waitFor();
+    expect(!page.url().includes('token'), `the link's secret is still in the address: ${page.url()}`);
+    await page.getByLabel('Password', { exact: true }).fill(owner.password);
     await page.getByLabel('Organisation').fill(owner.organization);
     await page.screenshot({ path: `${results}setup.png` });
     await page.getByRole('button', { name: /Create owner/ }).click();
@@ -105,10 +69,11 @@ async function journey(page, server, found) {
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await page.waitForURL(/sign-in/);
     await page.getByLabel('E-mail').fill(owner.email);
-    await page.getByLabel('Password').fill('not the password');
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('Password', { exact: true }).fill('not the password');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('alert').waitFor();
-    await signIn(page, url);
+    await signIn(page, url, owner);
+    await page.waitForURL(/\/p\//);
   });
   await check('the first page makes a key and puts it into the Python lines', async () => {
     await page.getByRole('button', { name: 'Make an API key' }).click();
@@ -224,8 +189,8 @@ async function signedOut(page, server, found) {
     await page.getByRole('navigation', { name: 'Main' }).getByText('Models').click();
     await page.waitForURL(/sign-in/);
     await page.getByLabel('E-mail').fill(owner.email);
-    await page.getByLabel('Password').fill(owner.password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('Password', { exact: true }).fill(owner.password);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.waitForURL(/\/models$/);
   });
   await check('what is not there is said so', async () => {
@@ -237,6 +202,8 @@ async function signedOut(page, server, found) {
     await page.getByText('There is nothing at this address').waitFor();
   });
 }
+
+const adminPages = ['organization', 'members', 'teams', 'roles', 'projects', 'keys', 'service-accounts', 'audit', 'quotas', 'mailbox'];
 
 async function looks(browser, server, found) {
   const p = `/p/${found.project}`;
@@ -259,9 +226,8 @@ async function looks(browser, server, found) {
     models: `${p}/models`,
     model: `${p}/models/doubler`,
     version: `${p}/models/doubler/versions/1`,
-    keys: `${p}/admin/keys`,
-    sessions: `${p}/admin/sessions`,
-    projects: `${p}/admin/projects`,
+    ...Object.fromEntries(adminPages.map((place) => [place, `${p}/admin/${place}`])),
+    ...Object.fromEntries(['sessions'].map((place) => [`account-${place}`, `${p}/account/${place}`])),
   };
   for (const [device, viewport] of Object.entries({ desktop: { width: 1360, height: 860 }, phone: { width: 390, height: 844 } })) {
     for (const colorScheme of ['light', 'dark']) {
@@ -272,9 +238,10 @@ async function looks(browser, server, found) {
       page.on('pageerror', (error) => complaints.push(String(error)));
       await check(`sign-in page, ${device}, ${colorScheme}`, async () => {
         await page.goto(`${server.url}/sign-in`);
-        await page.getByRole('button', { name: 'Sign in' }).waitFor();
+        await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
         await inspect(page, `sign-in-${device}-${colorScheme}`);
-        await signIn(page, server.url);
+        await signIn(page, server.url, owner);
+        await page.waitForURL(/\/p\//);
       });
       for (const [name, path] of Object.entries(pages)) {
         await check(`${name} page, ${device}, ${colorScheme}`, async () => {
@@ -294,16 +261,6 @@ async function looks(browser, server, found) {
   }
 }
 
-/** A screenshot, and no serious or critical fault of accessibility. */
-async function inspect(page, name) {
-  await page.screenshot({ path: `${results}${name}.png` });
-  // Evaluated from outside the page, so the content security policy does not stand in the way.
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
-  const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
-  expect(grave.length === 0, grave.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 160)}`).join('\n'));
-}
-
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 const server = await startServer(binary);
@@ -317,10 +274,12 @@ try {
   page.setDefaultTimeout(15_000);
   await journey(page, server, found);
   await signedOut(page, server, found);
+  await people(page, server, found);
   await looks(browser, server, found);
 } finally {
   await browser.close();
   await server.stop();
 }
+const { passed, failures } = tally;
 console.log(`e2e: ${passed} passed, ${failures.length} failed${failures.length > 0 ? `: ${failures.join('; ')}` : ''}`);
 process.exit(failures.length > 0 ? 1 : 0);

@@ -16,11 +16,14 @@ function freePort() {
   });
 }
 
-export async function startServer(binary) {
+export async function startServer(binary, settings = {}) {
   const data = mkdtempSync(join(tmpdir(), 'rhiza-e2e-'));
   const port = await freePort();
   let output = '';
-  const serve = () => spawn(binary, ['serve', '--data-dir', data, '--listen', `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const serve = () => spawn(binary, ['serve', '--data-dir', data, '--listen', `127.0.0.1:${port}`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', ...settings },
+    });
   let child = serve();
   const link = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`No set-up link within 60 s:\n${output}`)), 60_000);

@@ -17,7 +17,14 @@ describe('toApiError', () => {
   it('reads an MLflow error and takes the request id from the header', () => {
     const error = toApiError({ error_code: 'RESOURCE_ALREADY_EXISTS', message: 'Experiment exists.' }, 400, 'r2');
     expect(error.code).toBe('resource_already_exists');
-    expect(describeError(error)).toEqual({ title: 'Experiment exists.', fields: [], requestId: 'r2' });
+    expect(describeError(error)).toEqual({ title: 'Experiment exists.', fields: [], requestId: 'r2', permission: undefined });
+  });
+  it('keeps which permission lacked, and says it unless only a confirmation does', () => {
+    const denied = toApiError({ detail: 'No.', code: 'permission_denied', permission: 'models:review' }, 403, null);
+    expect(describeError(denied).permission).toBe('models:review');
+    const confirm = toApiError({ detail: 'Again.', code: 'permission_denied', permission: 'confirmation' }, 403, null);
+    expect(confirm.permission).toBe('confirmation');
+    expect(describeError(confirm).permission).toBeUndefined();
   });
   it('says something when the body says nothing', () => {
     expect(toApiError('', 0, null).message).toBe('The server cannot be reached.');

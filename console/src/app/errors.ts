@@ -9,6 +9,8 @@ export class ApiError extends Error {
     message: string,
     readonly fields: { pointer: string; detail: string }[],
     readonly requestId: string | undefined,
+    /** What the caller lacks, where that is the fault. */
+    readonly permission?: string | undefined,
   ) {
     super(message);
   }
@@ -22,6 +24,7 @@ interface Body {
   errors?: unknown;
   message?: unknown;
   error_code?: unknown;
+  permission?: unknown;
 }
 
 /** Native problems (`detail`, `code`, `errors`) and MLflow's errors (`message`, `error_code`) as one. */
@@ -35,7 +38,8 @@ export function toApiError(body: unknown, status: number, requestIdHeader: strin
       )
     : [];
   const requestId = typeof b.request_id === 'string' ? b.request_id : (requestIdHeader ?? undefined);
-  return new ApiError(status, (code ?? 'internal').toLowerCase(), text ?? fallback(status), fields, requestId);
+  const permission = typeof b.permission === 'string' ? b.permission : undefined;
+  return new ApiError(status, (code ?? 'internal').toLowerCase(), text ?? fallback(status), fields, requestId, permission);
 }
 
 function fallback(status: number): string {
@@ -50,6 +54,7 @@ export function isStatus(error: unknown, status: number): boolean {
 const titles: Record<number, string> = {
   0: 'The server cannot be reached',
   401: 'You are signed out',
+  402: 'The plan does not allow more',
   403: 'You may not do this',
   404: 'This does not exist',
   409: 'This conflicts with what is there',
@@ -63,7 +68,8 @@ const titles: Record<number, string> = {
 /** What to show of an error: what happened, the faulty fields and the request id. */
 export function describeError(error: unknown): ErrorText {
   if (error instanceof ApiError) {
-    return { title: error.message || titles[error.status] || 'Something went wrong', fields: error.fields, requestId: error.requestId };
+    const lacks = error.status === 403 && error.permission !== 'confirmation' ? error.permission : undefined;
+    return { title: error.message || titles[error.status] || 'Something went wrong', fields: error.fields, requestId: error.requestId, permission: lacks };
   }
   return { title: error instanceof Error ? error.message : String(error) };
 }

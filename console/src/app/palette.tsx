@@ -1,11 +1,13 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { useQuery } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
-import { Activity, Box, FlaskConical, House, KeyRound, Moon, Search, Settings2, Sun } from 'lucide-react';
+import { Activity, Box, CircleUser, FlaskConical, House, Moon, Search, Settings2, Sun } from 'lucide-react';
 import { useDeferredValue, useId, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { tabs as account } from '~/features/account/tabs';
+import { isOpenTo, sections } from '~/features/admin/nav';
 import { findThings } from '~/features/home/find';
 import { cx } from '~/ui/cx';
-import { useProject } from './project';
+import { useMe, useProject } from './project';
 import { setTheme } from './theme';
 
 interface Command {
@@ -115,13 +117,18 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 
 function useFixedCommands(project: string): Command[] {
   const { navigate } = useRouter();
+  const me = useMe();
   const params = { project };
   return [
     { id: 'home', group: 'Go to', label: 'Home', icon: <House />, run: () => void navigate({ to: '/p/$project', params }) },
     { id: 'experiments', group: 'Go to', label: 'Experiments', icon: <FlaskConical />, run: () => void navigate({ to: '/p/$project/experiments', params }) },
     { id: 'models', group: 'Go to', label: 'Models', icon: <Box />, run: () => void navigate({ to: '/p/$project/models', params }) },
-    { id: 'keys', group: 'Go to', label: 'API keys', icon: <KeyRound />, run: () => void navigate({ to: '/p/$project/admin/keys', params }) },
-    { id: 'sessions', group: 'Go to', label: 'Sessions', icon: <Settings2 />, run: () => void navigate({ to: '/p/$project/admin/sessions', params }) },
+    ...sections.flatMap((section) =>
+      section.places
+        .filter((place) => isOpenTo(place, me) && !place.to.endsWith('/mailbox'))
+        .map((place): Command => ({ id: place.to.replace(/\W+/g, '-'), group: 'Go to', label: place.label, note: 'Administration', icon: <Settings2 />, run: () => void navigate({ to: place.to, params }) })),
+    ),
+    ...account.map((place): Command => ({ id: place.to.replace(/\W+/g, '-'), group: 'Go to', label: place.label, note: 'Your account', icon: <CircleUser />, run: () => void navigate({ to: place.to, params }) })),
     { id: 'light', group: 'Actions', label: 'Light theme', icon: <Sun />, run: () => setTheme('light') },
     { id: 'dark', group: 'Actions', label: 'Dark theme', icon: <Moon />, run: () => setTheme('dark') },
   ];

@@ -13,8 +13,14 @@ export function useMe() {
   return useQuery(meQuery).data;
 }
 
-/** Whether the person's role allows something, by the names the server lists in `permissions`. */
+/** Whether something may be done in the project, by the names the server lists in `permissions`. */
 export function useCan(permission: string): boolean {
   const me = useMe();
   return me?.permissions.includes(permission) ?? false;
+}
+
+/** Whether something may be done to the organisation as a whole. */
+export function useCanInOrganization(permission: string): boolean {
+  const me = useMe();
+  return me?.organization_permissions.includes(permission) ?? false;
 }

@@ -1,5 +1,6 @@
 import { QueryClient } from '@tanstack/react-query';
-import { getMe, getSetup } from '~/api';
+import { getMe, getSetup, type Me } from '~/api';
+import { currentProject } from './client';
 import { ApiError } from './errors';
 
 export const queryClient = new QueryClient({
@@ -12,11 +13,29 @@ export const queryClient = new QueryClient({
   },
 });
 
+let askedIn: string | null = null;
+
+/** Who one is. What one may do depends on the project, so it is asked again when another project is entered. */
 export const meQuery = {
   queryKey: ['me'],
-  queryFn: async () => (await getMe()).data,
+  queryFn: async () => {
+    askedIn = currentProject();
+    return (await getMe()).data;
+  },
   staleTime: 60_000,
 };
+
+/** Starts over with the person who has just come in: nothing of anybody else may be shown. */
+export function rememberMe(me: Me) {
+  queryClient.clear();
+  askedIn = null;
+  queryClient.setQueryData(meQuery.queryKey, me);
+}
+
+/** Asks anew what one may do, if it was not asked in the present project. */
+export async function meInProject() {
+  if (askedIn !== currentProject()) await queryClient.fetchQuery({ ...meQuery, staleTime: 0 });
+}
 
 export const setupQuery = {
   queryKey: ['setup'],

@@ -61,3 +61,19 @@ export function compareSearch(s: Raw) {
 export function modelSearch(s: Raw) {
   return compact({ path: asString(s['path']) });
 }
+
+export function auditSearch(s: Raw) {
+  return compact({
+    action: asString(s['action']),
+    actor: asString(s['actor']),
+    subject: asString(s['subject']),
+    address: asString(s['address']),
+    text: asString(s['text']),
+    /** Days, such as `2026-11-21`. */
+    since: asString(s['since']),
+    until: asString(s['until']),
+    /** The sequence number of the entry that is open. */
+    entry: asNumber(s['entry'], 0, Number.MAX_SAFE_INTEGER),
+  });
+}
+export type AuditSearch = ReturnType<typeof auditSearch>;

@@ -1,12 +1,11 @@
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
-import { Box, FlaskConical, House, LogOut, Monitor, Moon, Search, Settings2, Sun } from 'lucide-react';
+import { Box, CircleUser, FlaskConical, House, LogOut, Monitor, Moon, Search, Settings2, Sun } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
-import { signOut } from '~/api';
 import { Menu, MenuItem, MenuSeparator } from '~/ui/menu';
 import { NotFound } from './fallbacks';
 import { useMe, useProject } from './project';
 import { ProjectSwitcher } from './project-switcher';
-import { queryClient } from './queries';
+import { signOutHere } from './sign-out';
 import { setTheme, useThemeChoice } from './theme';
 
 const Palette = lazy(() => import('./palette'));
@@ -112,11 +111,7 @@ function Account() {
   const me = useMe();
   const router = useRouter();
   const theme = useThemeChoice();
-  const leave = async () => {
-    await signOut();
-    queryClient.clear();
-    await router.navigate({ to: '/sign-in' });
-  };
+  const project = useProject();
   return (
     <Menu
       align="start"
@@ -133,9 +128,13 @@ function Account() {
       <div className="px-2 py-1.5">
         <div className="font-medium">{me?.user?.name}</div>
         <div className="text-xs text-muted wrap-anywhere">
-          {me?.user?.email} · {me?.role}
+          {me?.user?.email}
         </div>
       </div>
+      <MenuSeparator />
+      <MenuItem icon={<CircleUser />} onSelect={() => void router.navigate({ to: '/p/$project/account/sessions', params: { project } })}>
+        Your account
+      </MenuItem>
       <MenuSeparator />
       <MenuItem icon={<Sun />} onSelect={() => setTheme('light')}>
         Light {theme === 'light' ? <Chosen /> : null}
@@ -147,7 +146,7 @@ function Account() {
         As the system {theme === 'system' ? <Chosen /> : null}
       </MenuItem>
       <MenuSeparator />
-      <MenuItem icon={<LogOut />} onSelect={() => void leave()}>
+      <MenuItem icon={<LogOut />} onSelect={() => void signOutHere(router)}>
         Sign out
       </MenuItem>
     </Menu>

@@ -12,7 +12,8 @@ interface DescriptionProps {
   text: string;
   max: number;
   what: string;
-  onSave: (text: string) => Promise<unknown>;
+  /** Absent for those who may only read. */
+  onSave?: (text: string) => Promise<unknown>;
 }
 
 /** A note in Markdown about a thing, read until someone edits it. */
@@ -21,7 +22,7 @@ export function Description({ text, max, what, onSave }: DescriptionProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const save = async () => {
-    if (draft === null) return;
+    if (draft === null || !onSave) return;
     setBusy(true);
     setError(null);
     try {
@@ -38,7 +39,7 @@ export function Description({ text, max, what, onSave }: DescriptionProps) {
     <Card
       title="Description"
       actions={
-        draft === null ? (
+        draft === null && onSave ? (
           <Button variant="ghost" onClick={() => setDraft(text)}>
             <Pencil className="size-3.5" /> Edit
           </Button>
@@ -51,7 +52,7 @@ export function Description({ text, max, what, onSave }: DescriptionProps) {
             <Markdown text={text} />
           </Suspense>
         ) : (
-          <p className="text-faint">No description. Say what {what} is for and what came of it; Markdown works.</p>
+          <p className="text-faint">{onSave ? `No description. Say what ${what} is for and what came of it; Markdown works.` : 'No description.'}</p>
         )
       ) : (
         <div className="flex flex-col gap-2">

@@ -1,5 +1,6 @@
 import { CircleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { Lacks } from '~/app/why';
 import { Button } from './button';
 import { cx } from './cx';
 
@@ -20,9 +21,11 @@ export interface ErrorText {
   detail?: string | undefined;
   fields?: { pointer: string; detail: string }[];
   requestId?: string | undefined;
+  /** The permission that lacked. */
+  permission?: string | undefined;
 }
 
-export function ErrorNote({ title, detail, fields, requestId, onRetry, className }: ErrorText & { onRetry?: () => void; className?: string }) {
+export function ErrorNote({ title, detail, fields, requestId, permission, onRetry, className }: ErrorText & { onRetry?: () => void; className?: string }) {
   return (
     <div role="alert" className={cx('flex gap-2.5 rounded-lg bg-danger-soft px-3 py-2.5 text-left', className)}>
       <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-danger" />
@@ -38,6 +41,7 @@ export function ErrorNote({ title, detail, fields, requestId, onRetry, className
             ))}
           </ul>
         ) : null}
+        {permission ? <Lacks permission={permission} /> : null}
         {requestId ? (
           <p className="mt-1 text-xs text-muted">
             Request <code className="font-mono select-all">{requestId}</code>

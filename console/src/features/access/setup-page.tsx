@@ -1,26 +1,21 @@
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { Link, useRouter } from '@tanstack/react-router';
 import { setup } from '~/api';
 import { describeError } from '~/app/errors';
-import { meQuery, queryClient, setupQuery } from '~/app/queries';
+import { forgetLinkToken, useLinkToken } from '~/app/link-token';
+import { rememberMe, setupQuery } from '~/app/queries';
 import { Button, buttonClass } from '~/ui/button';
 import { CodeBlock } from '~/ui/copy';
 import { Field, Input } from '~/ui/field';
 import { ErrorNote, Loading } from '~/ui/states';
 import { AccessFrame } from './frame';
-import { emailError, passwordError, passwordMin } from './rules';
+import { NewPassword } from './password-field';
+import { emailError, nameError, passwordError } from './rules';
 import { useForm } from './use-form';
 
-const route = getRouteApi('/setup');
-const needed = (what: string) => (value: string) => (value.trim() === '' ? `${what} is needed.` : value.length > 200 ? 'At most 200 characters.' : null);
-
 export function SetupPage() {
-  const { token } = route.useSearch();
+  const token = useLinkToken('/setup');
   const status = useQuery(setupQuery);
-  useEffect(() => {
-    document.title = 'Set up · Rhiza';
-  }, []);
   if (status.isPending) {
     return (
       <AccessFrame title="Set up Rhiza">
@@ -58,13 +53,19 @@ function SetupForm({ token }: { token: string }) {
   const router = useRouter();
   const form = useForm(
     { name: '', email: '', password: '', organization: '', project: 'Default' },
-    { name: needed('Your name'), email: emailError, password: passwordError, organization: needed('A name'), project: needed('A name') },
+    {
+      name: (name) => nameError('Your name', name),
+      email: emailError,
+      password: (password, all) => passwordError(password, { email: all.email, names: [all.name, all.organization] }),
+      organization: (name) => nameError('A name', name),
+      project: (name) => nameError('A name', name),
+    },
     async (values) => {
       const { data } = await setup({
         body: { token, name: values.name.trim(), email: values.email.trim(), password: values.password, organization: values.organization.trim(), project: values.project.trim() },
       });
-      queryClient.clear();
-      queryClient.setQueryData(meQuery.queryKey, data);
+      forgetLinkToken();
+      rememberMe(data);
       const project = data.projects[0]?.slug;
       await (project ? router.navigate({ to: '/p/$project', params: { project }, replace: true }) : router.navigate({ to: '/', replace: true }));
     },
@@ -78,15 +79,18 @@ function SetupForm({ token }: { token: string }) {
         <Field label="E-mail" error={form.shown('email')}>
           {(ids) => <Input {...ids} {...form.input('email')} type="email" autoComplete="username" inputMode="email" autoCapitalize="off" />}
         </Field>
-        <Field label="Password" error={form.shown('password')} hint={`At least ${passwordMin} characters.`}>
-          {(ids) => <Input {...ids} {...form.input('password')} type="password" autoComplete="new-password" />}
-        </Field>
         <Field label="Organisation" error={form.shown('organization')} hint="Your company or team.">
           {(ids) => <Input {...ids} {...form.input('organization')} autoComplete="organization" />}
         </Field>
         <Field label="First project" error={form.shown('project')} hint="Experiments and models live in projects.">
           {(ids) => <Input {...ids} {...form.input('project')} />}
         </Field>
+        <NewPassword
+          {...form.input('password')}
+          value={form.values.password}
+          own={{ email: form.values.email, names: [form.values.name, form.values.organization] }}
+          error={form.shown('password')}
+        />
         {form.error ? <ErrorNote {...describeError(form.error)} /> : null}
         <Button type="submit" variant="primary" size="md" busy={form.busy}>
           Create owner and sign in

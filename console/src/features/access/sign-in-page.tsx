@@ -1,12 +1,12 @@
-import { getRouteApi, useRouter } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
 import { signIn } from '~/api';
+import { useEnter } from '~/app/enter';
 import { describeError, isStatus } from '~/app/errors';
-import { meQuery, queryClient } from '~/app/queries';
 import { Button } from '~/ui/button';
 import { Field, Input } from '~/ui/field';
 import { ErrorNote } from '~/ui/states';
-import { useEffect } from 'react';
 import { AccessFrame } from './frame';
+import { ShownOnWish } from './password-field';
 import { emailError } from './rules';
 import { useForm } from './use-form';
 
@@ -14,18 +14,10 @@ const route = getRouteApi('/sign-in');
 
 export function SignInPage() {
   const { next } = route.useSearch();
-  const router = useRouter();
-  useEffect(() => {
-    document.title = 'Sign in · Rhiza';
-  }, []);
+  const enter = useEnter();
   const form = useForm({ email: '', password: '' }, { email: emailError, password: (p) => (p ? null : 'A password is needed.') }, async (values) => {
     const { data } = await signIn({ body: { email: values.email.trim(), password: values.password } });
-    queryClient.clear();
-    queryClient.setQueryData(meQuery.queryKey, data);
-    // Only a path of this server: a link must not lead anywhere else.
-    const target = next && /^\/(?![/\\])/.test(next) ? next : '/';
-    await router.invalidate();
-    router.history.push(target);
+    await enter(data, next);
   });
   return (
     <AccessFrame title="Sign in to Rhiza">
@@ -34,7 +26,7 @@ export function SignInPage() {
           {(ids) => <Input {...ids} {...form.input('email')} type="email" autoComplete="username" inputMode="email" autoCapitalize="off" />}
         </Field>
         <Field label="Password" error={form.shown('password')}>
-          {(ids) => <Input {...ids} {...form.input('password')} type="password" autoComplete="current-password" />}
+          {(ids) => <ShownOnWish {...ids} {...form.input('password')} autoComplete="current-password" />}
         </Field>
         {form.error ? <ErrorNote {...describeError(form.error)} {...(isStatus(form.error, 401) ? { title: 'E-mail and password do not belong together.' } : {})} /> : null}
         <Button type="submit" variant="primary" size="md" busy={form.busy}>

@@ -1,136 +1,66 @@
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { useState } from 'react';
-import { createKey, deleteKey, listKeys, type Key } from '~/api';
-import { QueryError } from '~/app/fallbacks';
-import { useProject } from '~/app/project';
+import { deleteKey, listKeys, rotateKey, type Key } from '~/api';
+import { useCan, useProject } from '~/app/project';
 import { Button } from '~/ui/button';
 import { Card } from '~/ui/card';
-import { CodeBlock } from '~/ui/copy';
-import { Dialog, FormDialog } from '~/ui/dialog';
-import { Field, Input, Select } from '~/ui/field';
+import { FormDialog } from '~/ui/dialog';
+import { Field, Select } from '~/ui/field';
 import { formatTime } from '~/ui/format';
-import { Empty, Loading } from '~/ui/states';
+import { ActionsMenu, MenuItem } from '~/ui/menu';
+import { Empty } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
 import { toast } from '~/ui/toast';
-import { snippet } from '../home/snippet';
+import { CreateKeyDialog } from './create-key';
+import { SecretDialog } from './secret-dialog';
+import { formSelect, Listing, ReadOnly, usePages } from './shared';
 
 export function Keys() {
   const project = useProject();
   const client = useQueryClient();
-  const keys = useInfiniteQuery({
-    queryKey: ['keys', project],
-    queryFn: async ({ pageParam }) => (await listKeys({ query: { limit: 100, ...(pageParam ? { cursor: pageParam } : {}) } })).data,
-    initialPageParam: '',
-    getNextPageParam: (last) => last.next_cursor ?? undefined,
-  });
-  const items = keys.data?.pages.flatMap((p) => p.items) ?? [];
+  const may = useCan('keys:manage');
+  const list = usePages(['keys', project], async (page) => (await listKeys({ query: page })).data);
   const [creating, setCreating] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
   const [revoking, setRevoking] = useState<Key | null>(null);
+  const [rotating, setRotating] = useState<Key | null>(null);
   const fresh = () => client.invalidateQueries({ queryKey: ['keys'] });
+  const made = async (text: string) => {
+    setSecret(text);
+    await fresh();
+  };
   return (
     <>
       <Card
         flush
         title="API keys of this project"
         actions={
-          <Button variant="primary" onClick={() => setCreating(true)}>
-            <Plus className="size-3.5" /> New key
-          </Button>
+          may ? (
+            <Button variant="primary" onClick={() => setCreating(true)}>
+              <Plus className="size-3.5" /> New key
+            </Button>
+          ) : null
         }
       >
-        {keys.isPending ? <Loading label="Loading keys" /> : null}
-        {keys.isError && items.length === 0 ? <QueryError error={keys.error} onRetry={() => void keys.refetch()} /> : null}
-        {keys.isSuccess && items.length === 0 ? (
-          <Empty icon={<KeyRound />} title="No API keys yet">
-            Scripts and services sign in with a key instead of a password. Make one for each, so that it can be revoked alone.
-          </Empty>
-        ) : null}
-        {items.length > 0 ? (
-          <Table label="API keys">
-            <thead>
-              <tr>
-                <Th>Name</Th>
-                <Th className="max-sm:hidden">Key</Th>
-                <Th>Last used</Th>
-                <Th className="max-sm:hidden">Expires</Th>
-                <Th className="max-md:hidden">Created</Th>
-                <Th>
-                  <span className="sr-only">Actions</span>
-                </Th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((key) => (
-                <Tr key={key.id}>
-                  <Td className="font-medium wrap-anywhere">
-                    {key.name}
-                    <code className="block font-mono text-xs font-normal whitespace-nowrap text-faint sm:hidden">{key.prefix}…</code>
-                  </Td>
-                  <Td className="max-sm:hidden">
-                    <code className="font-mono text-xs whitespace-nowrap">{key.prefix}…</code>
-                  </Td>
-                  <Td>
-                    <Ago at={key.last_used_at} empty="never" />
-                  </Td>
-                  <Td className="max-sm:hidden">{key.expires_at ? <span title={formatTime(key.expires_at)}>{<Ago at={key.expires_at} />}</span> : <span className="text-faint">never</span>}</Td>
-                  <Td className="max-md:hidden">
-                    <Ago at={key.created_at} />
-                  </Td>
-                  <Td className="text-right">
-                    {key.revoked_at ? (
-                      <Badge tone="danger">Revoked</Badge>
-                    ) : (
-                      <Button variant="ghost" onClick={() => setRevoking(key)} aria-label={`Revoke ${key.name}`}>
-                        Revoke
-                      </Button>
-                    )}
-                  </Td>
-                </Tr>
-              ))}
-            </tbody>
-          </Table>
-        ) : null}
-        {keys.hasNextPage ? (
-          <div className="p-4 text-center">
-            <Button busy={keys.isFetchingNextPage} onClick={() => void keys.fetchNextPage()}>
-              Show more
-            </Button>
-          </div>
-        ) : null}
+        {may ? null : <ReadOnly permission="keys:manage" what="Making keys" />}
+        <Listing
+          list={list}
+          label="keys"
+          empty={
+            <Empty icon={<KeyRound />} title="No API keys yet">
+              Scripts and services sign in with a key instead of a password. Make one for each, so that it can be revoked alone.
+            </Empty>
+          }
+        >
+          {(items) => <KeysTable items={items} onRotate={setRotating} onRevoke={setRevoking} />}
+        </Listing>
       </Card>
-      {creating ? (
-        <CreateKey
-          onClose={() => setCreating(false)}
-          onMade={async (made) => {
-            setSecret(made);
-            await fresh();
-          }}
-        />
-      ) : null}
-      <Dialog
-        open={secret !== null}
-        onOpenChange={(open) => !open && setSecret(null)}
-        title="Your new key"
-        description="Copy it now: only its hash is kept, so it cannot be shown again."
-        wide
-      >
-        <div className="flex flex-col gap-4">
-          <CodeBlock label="key" code={secret ?? ''} />
-          <div>
-            <p className="mb-2 text-muted">In Python:</p>
-            <CodeBlock label="Python code" code={snippet({ origin: location.origin, secret })} />
-          </div>
-          <div className="text-right">
-            <Button variant="primary" onClick={() => setSecret(null)}>
-              Done
-            </Button>
-          </div>
-        </div>
-      </Dialog>
+      {creating ? <CreateKeyDialog onClose={() => setCreating(false)} onMade={made} /> : null}
+      {rotating ? <Rotate secretOf={rotating} onClose={() => setRotating(null)} onMade={made} /> : null}
+      <SecretDialog secret={secret} onClose={() => setSecret(null)} />
       <FormDialog
         open={revoking !== null}
         onOpenChange={(open) => !open && setRevoking(null)}
@@ -148,39 +78,107 @@ export function Keys() {
   );
 }
 
-const lifetimes = { never: null, '30 days': 30, '90 days': 90, '1 year': 365 } as const;
+interface KeysTableProps {
+  items: Key[];
+  onRotate: (key: Key) => void;
+  onRevoke: (key: Key) => void;
+}
 
-function CreateKey({ onClose, onMade }: { onClose: () => void; onMade: (secret: string) => Promise<void> }) {
-  const [name, setName] = useState('');
-  const [lifetime, setLifetime] = useState<keyof typeof lifetimes>('never');
-  const problem = name.length > 200 ? 'At most 200 characters.' : null;
+function KeysTable({ items, onRotate, onRevoke }: KeysTableProps) {
+  return (
+    <Table label="API keys">
+      <thead>
+        <tr>
+          <Th>Name</Th>
+          <Th className="max-md:hidden">May be used for</Th>
+          <Th>Last used</Th>
+          <Th className="max-sm:hidden">Expires</Th>
+          <Th className="max-lg:hidden">Created</Th>
+          <Th className="w-10">
+            <span className="sr-only">Actions</span>
+          </Th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((key) => (
+          <Tr key={key.id}>
+            <Td>
+              <div className="flex flex-wrap items-center gap-1.5 font-medium wrap-anywhere">
+                {key.name}
+                {key.service_account_id ? <Badge>Service account</Badge> : null}
+                {key.project_id ? null : <Badge tone="accent">All projects</Badge>}
+              </div>
+              <code className="font-mono text-xs whitespace-nowrap text-faint">{key.prefix}…</code>
+            </Td>
+            <Td className="max-w-72 max-md:hidden">
+              <Scopes scopes={key.scopes} />
+              {key.allowed_networks ? <div className="font-mono text-xs text-muted wrap-anywhere">from {key.allowed_networks.join(', ')}</div> : null}
+            </Td>
+            <Td>
+              <Ago at={key.last_used_at} empty="never" />
+            </Td>
+            <Td className="max-sm:hidden">
+              {key.expires_at ? (
+                <span title={formatTime(key.expires_at)}>
+                  <Ago at={key.expires_at} />
+                </span>
+              ) : (
+                <span className="text-faint">never</span>
+              )}
+            </Td>
+            <Td className="max-lg:hidden">
+              <Ago at={key.created_at} />
+            </Td>
+            <Td className="text-right">
+              {key.revoked_at ? (
+                <Badge tone="danger">Revoked</Badge>
+              ) : (
+                <ActionsMenu name={key.name}>
+                  <MenuItem onSelect={() => onRotate(key)}>Rotate…</MenuItem>
+                  <MenuItem danger onSelect={() => onRevoke(key)}>
+                    Revoke…
+                  </MenuItem>
+                </ActionsMenu>
+              )}
+            </Td>
+          </Tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+}
+
+/** Scopes in one line; all of them in the tooltip. */
+export function Scopes({ scopes }: { scopes: string[] }) {
+  if (scopes.includes('*')) return <>Everything</>;
+  const shown = scopes.slice(0, 2);
+  return (
+    <span title={scopes.join('\n')} className="text-xs">
+      {shown.join(', ')}
+      {scopes.length > shown.length ? <span className="text-faint"> and {scopes.length - shown.length} more</span> : null}
+    </span>
+  );
+}
+
+const overlaps = { 'at once': 0, 'in an hour': 3600, 'in a day': 86_400, 'in a week': 604_800 } as const;
+type Overlap = keyof typeof overlaps;
+
+function Rotate({ secretOf: key, onClose, onMade }: { secretOf: Key; onClose: () => void; onMade: (secret: string) => Promise<void> }) {
+  const [overlap, setOverlap] = useState<Overlap>('in a day');
   return (
     <FormDialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title="New API key"
-      description="It may do in this project what a training script needs, and manages neither people nor keys."
-      action="Create key"
-      valid={name.trim() !== '' && !problem}
-      onSubmit={async () => {
-        const days = lifetimes[lifetime];
-        const { data } = await createKey({ body: { name: name.trim(), ...(days ? { expires_at: new Date(Date.now() + days * 86_400_000).toISOString() } : {}) } });
-        await onMade(data.secret);
-      }}
+      title={`Rotate ${key.name}`}
+      description="You get a new key that can do exactly the same. The old one goes on working for a while, so that nothing stops."
+      action="Make the new key"
+      onSubmit={async () => onMade((await rotateKey({ path: { key_id: key.id }, body: { overlap_seconds: overlaps[overlap] } })).data.secret)}
     >
-      <Field label="Name" error={problem} hint="What will use it: “training server”, say.">
-        {(ids) => <Input {...ids} value={name} onChange={(e) => setName(e.target.value)} />}
-      </Field>
-      <Field label="Expires">
+      <Field label="The old key ends">
         {(ids) => (
-          <Select
-            {...ids}
-            className="h-8! text-sm!"
-            value={lifetime}
-            onChange={(e) => setLifetime((Object.keys(lifetimes) as (keyof typeof lifetimes)[]).find((l) => l === e.target.value) ?? 'never')}
-          >
-            {Object.keys(lifetimes).map((l) => (
-              <option key={l}>{l}</option>
+          <Select {...ids} className={formSelect} value={overlap} onChange={(e) => setOverlap((Object.keys(overlaps) as Overlap[]).find((o) => o === e.target.value) ?? 'in a day')}>
+            {Object.keys(overlaps).map((o) => (
+              <option key={o}>{o}</option>
             ))}
           </Select>
         )}

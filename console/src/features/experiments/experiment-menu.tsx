@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Pencil, RotateCcw, Tags as TagsIcon, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteExperiment, mlflowDeleteExperimentTag, mlflowRestoreExperiment, mlflowSetExperimentTag, mlflowUpdateExperiment } from '~/api';
+import { Needs } from '~/app/needs';
 import { Dialog, FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
 import { ActionsMenu, MenuItem } from '~/ui/menu';
@@ -26,6 +27,7 @@ export function ExperimentMenu({ experimentId, name, deleted, tags }: Experiment
   const problem = nameError(newName);
   return (
     <>
+      <Needs permission="experiments:write">
       <ActionsMenu name={name}>
         <MenuItem
           icon={<Pencil />}
@@ -50,6 +52,7 @@ export function ExperimentMenu({ experimentId, name, deleted, tags }: Experiment
           </MenuItem>
         )}
       </ActionsMenu>
+      </Needs>
       <FormDialog
         open={asking === 'rename'}
         onOpenChange={close}

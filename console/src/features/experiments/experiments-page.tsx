@@ -4,9 +4,11 @@ import { FlaskConical, Plus, Search } from 'lucide-react';
 import { useDeferredValue, useEffect, useState } from 'react';
 import { listExperimentSummaries, mlflowCreateExperiment, type ExperimentSummary } from '~/api';
 import { QueryError } from '~/app/fallbacks';
+import { Needs } from '~/app/needs';
 import { Page } from '~/app/page';
 import { useProject } from '~/app/project';
 import { lifecycles, type Lifecycle } from '~/app/searches';
+import { DeniedHint } from '~/app/why';
 import { Button } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input, Select } from '~/ui/field';
@@ -50,9 +52,11 @@ export function ExperimentsPage() {
     <Page
       title="Experiments"
       actions={
-        <Button variant="primary" onClick={() => setCreating(true)}>
-          <Plus className="size-3.5" /> New experiment
-        </Button>
+        <Needs permission="experiments:write" instead={<DeniedHint permission="experiments:write" label="Why can I not add any?" />}>
+          <Button variant="primary" onClick={() => setCreating(true)}>
+            <Plus className="size-3.5" /> New experiment
+          </Button>
+        </Needs>
       }
     >
       <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2 md:px-6">

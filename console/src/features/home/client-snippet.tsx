@@ -3,7 +3,9 @@ import { Link } from '@tanstack/react-router';
 import { KeyRound } from 'lucide-react';
 import { createKey } from '~/api';
 import { describeError } from '~/app/errors';
+import { Needs } from '~/app/needs';
 import { useProject } from '~/app/project';
+import { Why } from '~/app/why';
 import { Button } from '~/ui/button';
 import { CodeBlock } from '~/ui/copy';
 import { ErrorNote } from '~/ui/states';
@@ -29,11 +31,16 @@ export function ClientSnippet({ experiment }: { experiment?: string }) {
           </p>
         ) : (
           <>
-            <Button onClick={() => key.mutate()} busy={key.isPending}>
-              <KeyRound className="size-3.5" /> Make an API key
-            </Button>
+            <Needs permission="keys:manage">
+              <Button onClick={() => key.mutate()} busy={key.isPending}>
+                <KeyRound className="size-3.5" /> Make an API key
+              </Button>
+            </Needs>
             <span>
-              It is put into the code. Needs <code className="font-mono">pip install mlflow</code>.
+              <Needs permission="keys:manage" instead={<Why permission="keys:manage" label="Why can I not make a key?" />}>
+                It is put into the code.
+              </Needs>{' '}
+              Needs <code className="font-mono">pip install mlflow</code>.
             </span>
           </>
         )}

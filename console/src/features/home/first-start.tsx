@@ -3,8 +3,10 @@ import { useNavigate } from '@tanstack/react-router';
 import { FlaskConical, Terminal } from 'lucide-react';
 import { loadExample } from '~/api';
 import { describeError } from '~/app/errors';
+import { Needs } from '~/app/needs';
 import { PageBody } from '~/app/page';
 import { useProject } from '~/app/project';
+import { DeniedHint } from '~/app/why';
 import { Button } from '~/ui/button';
 import { Card } from '~/ui/card';
 import { ErrorNote } from '~/ui/states';
@@ -45,9 +47,11 @@ export function FirstStart() {
         >
           <p className="mb-3 text-muted">Real training runs on the breast cancer data set of scikit-learn, as they were logged: curves, parameters and models to filter and compare.</p>
           {example.isError ? <ErrorNote className="mb-3" {...describeError(example.error)} /> : null}
-          <Button variant="primary" size="md" busy={example.isPending} onClick={() => example.mutate()}>
-            Load the worked example
-          </Button>
+          <Needs permission="experiments:write" instead={<DeniedHint permission="experiments:write" label="Why can I not load it?" />}>
+            <Button variant="primary" size="md" busy={example.isPending} onClick={() => example.mutate()}>
+              Load the worked example
+            </Button>
+          </Needs>
         </Card>
       </div>
     </PageBody>

@@ -1,6 +1,7 @@
 import { AtSign, X } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteRegisteredModelAlias, mlflowSetRegisteredModelAlias, type MlflowRegisteredModel } from '~/api';
+import { useCan } from '~/app/project';
 import { Button } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
@@ -12,6 +13,7 @@ import { aliasError } from './rules';
 export function Aliases({ model, version }: { model: MlflowRegisteredModel; version: string }) {
   const name = model.name;
   const refresh = useRefreshRegistry();
+  const may = useCan('models:write');
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<string | null>(null);
   const [alias, setAlias] = useState('');
@@ -23,21 +25,27 @@ export function Aliases({ model, version }: { model: MlflowRegisteredModel; vers
       {aliasesOf(model, version).map((a) => (
         <span key={a} className="inline-flex items-center rounded-md bg-accent-soft text-xs font-medium text-accent">
           <span className="py-0.5 pl-1.5">@{a}</span>
-          <button type="button" aria-label={`Remove alias ${a}`} onClick={() => setRemoving(a)} className="flex min-h-6 items-center px-1 hover:text-danger">
-            <X className="size-3.5" />
-          </button>
+          {may ? (
+            <button type="button" aria-label={`Remove alias ${a}`} onClick={() => setRemoving(a)} className="flex min-h-6 items-center px-1 hover:text-danger">
+              <X className="size-3.5" />
+            </button>
+          ) : (
+            <span className="pr-1.5" />
+          )}
         </span>
       ))}
-      <Button
-        variant="ghost"
-        onClick={() => {
-          setAlias('');
-          setAdding(true);
-        }}
-        aria-label={`Add an alias to version ${version}`}
-      >
-        <AtSign className="size-3.5" /> Alias
-      </Button>
+      {may ? (
+        <Button
+          variant="ghost"
+          onClick={() => {
+            setAlias('');
+            setAdding(true);
+          }}
+          aria-label={`Add an alias to version ${version}`}
+        >
+          <AtSign className="size-3.5" /> Alias
+        </Button>
+      ) : null}
       <FormDialog
         open={adding}
         onOpenChange={setAdding}

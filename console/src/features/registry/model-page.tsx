@@ -12,7 +12,7 @@ import {
 } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Page, PageBody } from '~/app/page';
-import { useProject } from '~/app/project';
+import { useCan, useProject } from '~/app/project';
 import { Card, Facts } from '~/ui/card';
 import { CodeBlock, CopyButton } from '~/ui/copy';
 import { Description } from '~/ui/description';
@@ -38,6 +38,7 @@ export function ModelPage() {
   const query = useModel(name);
   const versions = useVersions(name);
   const refresh = useRefreshRegistry();
+  const may = useCan('models:write');
   const model = query.data;
   if (query.isError && !model) return <QueryError error={query.error} onRetry={() => void query.refetch()} />;
   if (!model) return <Loading label="Loading model" />;
@@ -56,7 +57,7 @@ export function ModelPage() {
           <CopyButton text={name} label="Copy name" className="-ml-1.5" />
         </>
       }
-      actions={<ModelMenu model={model} count={versions.data?.length} />}
+      actions={may ? <ModelMenu model={model} count={versions.data?.length} /> : null}
     >
       <PageBody>
         <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
@@ -82,10 +83,14 @@ export function ModelPage() {
               text={model.description ?? ''}
               max={descriptionMax}
               what="this model"
-              onSave={async (description) => {
-                await mlflowUpdateRegisteredModel({ body: { name, description } });
-                await refresh();
-              }}
+              {...(may
+                ? {
+                    onSave: async (description) => {
+                      await mlflowUpdateRegisteredModel({ body: { name, description } });
+                      await refresh();
+                    },
+                  }
+                : {})}
             />
           </div>
           <div className="grid min-w-0 gap-4">
@@ -101,14 +106,18 @@ export function ModelPage() {
               <Tags
                 tags={ownTags(model.tags)}
                 maxValue={100_000}
-                onSet={async (tag) => {
-                  await mlflowSetRegisteredModelTag({ body: { name, ...tag } });
-                  await refresh();
-                }}
-                onDelete={async (key) => {
-                  await mlflowDeleteRegisteredModelTag({ body: { name, key } });
-                  await refresh();
-                }}
+                {...(may
+                  ? {
+                      onSet: async (tag) => {
+                        await mlflowSetRegisteredModelTag({ body: { name, ...tag } });
+                        await refresh();
+                      },
+                      onDelete: async (key) => {
+                        await mlflowDeleteRegisteredModelTag({ body: { name, key } });
+                        await refresh();
+                      },
+                    }
+                  : {})}
               />
             </Card>
             {versions.data && versions.data.length > 0 ? (

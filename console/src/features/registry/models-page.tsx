@@ -3,8 +3,10 @@ import { Box, Plus, Search } from 'lucide-react';
 import { useDeferredValue, useEffect, useState } from 'react';
 import { mlflowCreateRegisteredModel, type MlflowRegisteredModel } from '~/api';
 import { QueryError } from '~/app/fallbacks';
+import { Needs } from '~/app/needs';
 import { Page } from '~/app/page';
 import { useProject } from '~/app/project';
+import { DeniedHint } from '~/app/why';
 import { Button } from '~/ui/button';
 import { CodeBlock } from '~/ui/copy';
 import { FormDialog } from '~/ui/dialog';
@@ -34,9 +36,11 @@ export function ModelsPage() {
     <Page
       title="Models"
       actions={
-        <Button variant="primary" onClick={() => setCreating(true)}>
-          <Plus className="size-3.5" /> New model
-        </Button>
+        <Needs permission="models:write" instead={<DeniedHint permission="models:write" label="Why can I not add any?" />}>
+          <Button variant="primary" onClick={() => setCreating(true)}>
+            <Plus className="size-3.5" /> New model
+          </Button>
+        </Needs>
       }
     >
       <div className="border-b px-4 py-2 md:px-6">

@@ -4,7 +4,7 @@ import { Box } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowCreateModelVersion, mlflowCreateRegisteredModel, mlflowGetRun, mlflowSearchRegisteredModels } from '~/api';
 import { ApiError } from '~/app/errors';
-import { useProject } from '~/app/project';
+import { useCan, useProject } from '~/app/project';
 import { Button } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
@@ -22,6 +22,7 @@ export function RegisterButton({ origin }: { origin: Origin }) {
   const refresh = useRefreshRegistry();
   const [open, setOpen] = useState(false);
   const [name, setName] = useState('');
+  const may = useCan('models:write');
   const known = useQuery({
     queryKey: ['models', project, 'names'],
     queryFn: async () => ((await mlflowSearchRegisteredModels({ query: { max_results: 1000 } })).data.registered_models ?? []).map((m) => m.name),
@@ -43,6 +44,7 @@ export function RegisterButton({ origin }: { origin: Origin }) {
     toast('done', `Registered ${model}, version ${version}`);
     await navigate({ to: '/p/$project/models/$name/versions/$version', params: { project, name: model, version } });
   };
+  if (!may) return null;
   return (
     <>
       <Button

@@ -5,7 +5,7 @@ import { mlflowDeleteModelVersion, mlflowDeleteModelVersionTag, mlflowSetModelVe
 import { describeError } from '~/app/errors';
 import { QueryError } from '~/app/fallbacks';
 import { Page, PageBody } from '~/app/page';
-import { useProject } from '~/app/project';
+import { useCan, useProject } from '~/app/project';
 import { Button } from '~/ui/button';
 import { Card, Facts } from '~/ui/card';
 import { CodeBlock } from '~/ui/copy';
@@ -35,6 +35,7 @@ export function VersionPage() {
   const lineage = useLineage(name, version);
   const logged = useLoggedModel(lineage.data?.model?.model_id ?? '');
   const refresh = useRefreshRegistry();
+  const may = useCan('models:write');
   const [deleting, setDeleting] = useState(false);
   const v = query.data;
   if (query.isError && !v) return <QueryError error={query.error} onRetry={() => void query.refetch()} />;
@@ -63,12 +64,16 @@ export function VersionPage() {
       }
       meta={model.data ? <Aliases model={model.data} version={version} /> : null}
       actions={
-        <>
-          <Stage version={v} />
-          <Button onClick={() => setDeleting(true)}>
-            <Trash2 className="size-3.5" /> Delete
-          </Button>
-        </>
+        may ? (
+          <>
+            <Stage version={v} />
+            <Button onClick={() => setDeleting(true)}>
+              <Trash2 className="size-3.5" /> Delete
+            </Button>
+          </>
+        ) : v.current_stage && v.current_stage !== 'None' ? (
+          <Badge>{v.current_stage}</Badge>
+        ) : null
       }
     >
       <PageBody>
@@ -79,10 +84,14 @@ export function VersionPage() {
               text={v.description ?? ''}
               max={descriptionMax}
               what="this version"
-              onSave={async (description) => {
-                await mlflowUpdateModelVersion({ body: { ...ref, description } });
-                await refresh();
-              }}
+              {...(may
+                ? {
+                    onSave: async (description) => {
+                      await mlflowUpdateModelVersion({ body: { ...ref, description } });
+                      await refresh();
+                    },
+                  }
+                : {})}
             />
             <Card title="Files" flush>
               <div className="flex h-96 flex-col">
@@ -107,14 +116,18 @@ export function VersionPage() {
               <Tags
                 tags={ownTags(v.tags)}
                 maxValue={100_000}
-                onSet={async (tag) => {
-                  await mlflowSetModelVersionTag({ body: { ...ref, ...tag } });
-                  await refresh();
-                }}
-                onDelete={async (key) => {
-                  await mlflowDeleteModelVersionTag({ body: { ...ref, key } });
-                  await refresh();
-                }}
+                {...(may
+                  ? {
+                      onSet: async (tag) => {
+                        await mlflowSetModelVersionTag({ body: { ...ref, ...tag } });
+                        await refresh();
+                      },
+                      onDelete: async (key) => {
+                        await mlflowDeleteModelVersionTag({ body: { ...ref, key } });
+                        await refresh();
+                      },
+                    }
+                  : {})}
               />
             </Card>
             <MetricTable metrics={logged.data?.data.metrics ?? []} />

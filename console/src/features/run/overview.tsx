@@ -4,7 +4,7 @@ import { Box, Database, Search } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteTag, mlflowSetTag, type MlflowRun } from '~/api';
 import { PageBody } from '~/app/page';
-import { useProject } from '~/app/project';
+import { useCan, useProject } from '~/app/project';
 import { Card, Facts } from '~/ui/card';
 import { CopyButton } from '~/ui/copy';
 import { Description } from '~/ui/description';
@@ -27,6 +27,7 @@ export function Overview({ run }: { run: MlflowRun }) {
   const tags = run.data.tags ?? [];
   const tag = (key: string) => tags.find((t) => t.key === key)?.value;
   const fresh = () => Promise.all([client.invalidateQueries({ queryKey: ['run', project, runId] }), client.invalidateQueries({ queryKey: ['runs', project] })]);
+  const may = useCan('experiments:write');
   const setTag = async (key: string, value: string) => {
     await mlflowSetTag({ body: { run_id: runId, key, value } });
     await fresh();
@@ -45,7 +46,7 @@ export function Overview({ run }: { run: MlflowRun }) {
               mono
             />
           </div>
-          <Description text={tag(note) ?? ''} max={8000} what="this run" onSave={(text) => setTag(note, text)} />
+          <Description text={tag(note) ?? ''} max={8000} what="this run" {...(may ? { onSave: (text) => setTag(note, text) } : {})} />
           <Children run={run} />
         </div>
         <div className="grid min-w-0 gap-4">
@@ -65,11 +66,15 @@ export function Overview({ run }: { run: MlflowRun }) {
           <Card title="Tags">
             <Tags
               tags={ownTags(tags)}
-              onSet={(t) => setTag(t.key, t.value)}
-              onDelete={async (key) => {
-                await mlflowDeleteTag({ body: { run_id: runId, key } });
-                await fresh();
-              }}
+              {...(may
+                ? {
+                    onSet: (t) => setTag(t.key, t.value),
+                    onDelete: async (key) => {
+                      await mlflowDeleteTag({ body: { run_id: runId, key } });
+                      await fresh();
+                    },
+                  }
+                : {})}
             />
           </Card>
           <Lineage run={run} />

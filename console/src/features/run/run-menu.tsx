@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { GitCompareArrows, Pencil, RotateCcw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteRun, mlflowRestoreRun, mlflowUpdateRun, type MlflowRun } from '~/api';
+import { Needs } from '~/app/needs';
 import { useProject } from '~/app/project';
 import { buttonClass } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
@@ -31,6 +32,7 @@ export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => P
           <GitCompareArrows className="size-3.5" /> Compare children
         </Link>
       ) : null}
+      <Needs permission="experiments:write">
       <ActionsMenu name={runName}>
         <MenuItem
           icon={<Pencil />}
@@ -52,6 +54,7 @@ export function RunMenu({ run, onChanged }: { run: MlflowRun; onChanged: () => P
           </MenuItem>
         )}
       </ActionsMenu>
+      </Needs>
       <FormDialog
         open={asking === 'rename'}
         onOpenChange={close}

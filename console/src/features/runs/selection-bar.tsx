@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { GitCompareArrows, RotateCcw, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { mlflowDeleteRun, mlflowRestoreRun } from '~/api';
+import { Needs } from '~/app/needs';
 import { useProject } from '~/app/project';
 import type { Lifecycle } from '~/app/searches';
 import { Button, buttonClass } from '~/ui/button';
@@ -35,16 +36,18 @@ export function SelectionBar({ selected, view, onClear, onChanged }: SelectionBa
       <Button variant="ghost" onClick={onClear}>
         Clear
       </Button>
-      {view === 'active' ? null : (
-        <Button onClick={() => setAsking('restore')}>
-          <RotateCcw className="size-3.5" /> Restore
-        </Button>
-      )}
-      {view === 'deleted' ? null : (
-        <Button onClick={() => setAsking('delete')}>
-          <Trash2 className="size-3.5" /> Delete
-        </Button>
-      )}
+      <Needs permission="experiments:write">
+        {view === 'active' ? null : (
+          <Button onClick={() => setAsking('restore')}>
+            <RotateCcw className="size-3.5" /> Restore
+          </Button>
+        )}
+        {view === 'deleted' ? null : (
+          <Button onClick={() => setAsking('delete')}>
+            <Trash2 className="size-3.5" /> Delete
+          </Button>
+        )}
+      </Needs>
       {selected.length < 2 || selected.length > compareMax ? (
         <Button variant="primary" disabled title={selected.length < 2 ? 'Choose at least two runs' : `At most ${compareMax} runs`}>
           <GitCompareArrows className="size-3.5" /> Compare

@@ -12,7 +12,7 @@ import { Ago } from '~/ui/time';
 import { toast } from '~/ui/toast';
 import { describeAgent } from './agent';
 
-export function Sessions() {
+export function SessionsPage() {
   const client = useQueryClient();
   const sessions = useQuery({ queryKey: ['sessions'], queryFn: async () => (await listSessions({ query: { limit: 200 } })).data.items });
   const [ending, setEnding] = useState<Session | null>(null);
@@ -26,9 +26,8 @@ export function Sessions() {
             <thead>
               <tr>
                 <Th>Browser</Th>
-                <Th className="max-sm:hidden">Address</Th>
                 <Th>Last seen</Th>
-                <Th className="max-md:hidden">Signed in</Th>
+                <Th className="max-md:hidden">Since</Th>
                 <Th>
                   <span className="sr-only">Actions</span>
                 </Th>
@@ -39,8 +38,8 @@ export function Sessions() {
                 <Tr key={s.id}>
                   <Td className="min-w-28">
                     <span title={s.user_agent ?? ''}>{describeAgent(s.user_agent)}</span>
+                    <div className="text-xs text-muted">{s.ip ?? '—'}</div>
                   </Td>
-                  <Td className="max-sm:hidden">{s.ip ?? '—'}</Td>
                   <Td>
                     <Ago at={s.last_seen_at} />
                   </Td>
@@ -51,7 +50,7 @@ export function Sessions() {
                     {s.current ? (
                       <Badge tone="accent">This one</Badge>
                     ) : (
-                      <Button variant="ghost" onClick={() => setEnding(s)}>
+                      <Button variant="ghost" onClick={() => setEnding(s)} aria-label={`End the session of ${describeAgent(s.user_agent)}`}>
                         End
                       </Button>
                     )}
