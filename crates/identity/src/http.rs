@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
 use crate::{
-    Identity, explain, keys, members, organizations, passkeys, people, project_members, roles, service_accounts,
+    Identity, explain, invitations, keys, members, organizations, passkeys, people, project_members, roles, service_accounts,
     sessions, setup, teams,
 };
 
@@ -25,6 +25,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(teams::http::router())
         .merge(project_members::http::router())
         .merge(explain::http::router())
+        .merge(invitations::http::router())
         .merge(roles::http::router())
         .merge(keys::http::router())
         .merge(service_accounts::http::router())

@@ -19,6 +19,7 @@ use crate::challenges::Challenges;
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::freshness::Freshness;
+use crate::invitations::Invitations;
 use crate::keys::Keys;
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::passkeys::{Passkeys, Site};
@@ -92,6 +93,7 @@ struct Parts {
     service_accounts: ServiceAccounts,
     setup: Setup,
     governance: Governance,
+    invitations: Invitations,
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
     notes: Arc<Notes>,
@@ -164,6 +166,11 @@ impl Identity {
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 throttle,
+                invitations: Invitations {
+                    governance: governance.clone(),
+                    post: options.post.clone(),
+                    links_to: options.links_to.clone(),
+                },
                 governance,
                 authenticator: Arc::new(authenticator),
                 freshness,
@@ -279,6 +286,10 @@ impl Identity {
     /// Whether anybody may make an account, and so an organisation.
     pub(crate) const fn anybody_may_register(&self) -> bool {
         false
+    }
+
+    pub(crate) fn invitations(&self) -> &Invitations {
+        &self.parts.invitations
     }
 
     pub(crate) fn governance(&self) -> &Governance {

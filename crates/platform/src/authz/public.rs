@@ -19,6 +19,7 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/auth/sign-in"),
     ("POST", "/api/v1/auth/passkey/begin"),
     ("POST", "/api/v1/auth/passkey/finish"),
+    ("POST", "/api/v1/auth/invitation"),
     // What the API looks like.
     ("GET", "/api/openapi.json"),
     ("GET", "/docs"),
