@@ -6,8 +6,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
 use crate::{
-    Identity, account, departure, explain, keys, members, organizations, passkeys, people, project_members, recovery,
-    registration, roles, second_factor, service_accounts, sessions, setup, teams,
+    Identity, account, departure, explain, invitations, keys, members, organizations, passkeys, people,
+    project_members, recovery, registration, roles, second_factor, service_accounts, sessions, setup, teams,
 };
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
@@ -30,6 +30,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(teams::http::router())
         .merge(project_members::http::router())
         .merge(explain::http::router())
+        .merge(invitations::http::router())
         .merge(roles::http::router())
         .merge(keys::http::router())
         .merge(service_accounts::http::router())

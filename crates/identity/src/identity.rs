@@ -21,6 +21,7 @@ use crate::departure::Departures;
 use crate::errors::IdentityError;
 use crate::fresh::Fresh;
 use crate::freshness::Freshness;
+use crate::invitations::Invitations;
 use crate::keys::Keys;
 use crate::letters::WriteLetters;
 use crate::organizations::{ProjectDirectory, Projects};
@@ -117,6 +118,7 @@ struct Parts {
     service_accounts: ServiceAccounts,
     setup: Setup,
     governance: Governance,
+    invitations: Invitations,
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
     notes: Arc<Notes>,
@@ -228,6 +230,11 @@ impl Identity {
                 service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
+                invitations: Invitations {
+                    governance: governance.clone(),
+                    post: options.post.clone(),
+                    links_to: options.links_to.clone(),
+                },
                 governance,
                 second_factor,
                 registrations,
@@ -376,6 +383,10 @@ impl Identity {
     /// Whether anybody may make an account, and so an organisation.
     pub(crate) fn anybody_may_register(&self) -> bool {
         self.parts.options.registration.mode == RegistrationMode::Open
+    }
+
+    pub(crate) fn invitations(&self) -> &Invitations {
+        &self.parts.invitations
     }
 
     pub(crate) fn governance(&self) -> &Governance {

@@ -16,6 +16,7 @@ mod freshness;
 mod freshness_tests;
 mod http;
 mod identity;
+mod invitations;
 mod keys;
 mod letters;
 mod members;

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use rhiza_kernel::{Permission, Permissions, ProjectId, Role, RoleRef};
+use rhiza_kernel::{OrgId, OrgScope, Permission, Permissions, ProjectId, Role, RoleRef, UserId};
 use rhiza_platform::authz::{Actor, OrgAccess, Policies, Principal, ProjectChoice, Standing};
 use rhiza_store::Tx;
 
 use super::model::GOVERNING;
-use super::{Membership, system};
+use super::{Holder, Membership, system};
 use crate::errors::IdentityError;
 use crate::organizations::ProjectRef;
 use crate::roles::{self, OwnRole};
@@ -26,15 +26,28 @@ impl<'a> Giver<'a> {
     /// The caller as they stand in `tx`.
     pub(crate) async fn read(tx: &Tx, policies: &'a Policies, access: &OrgAccess) -> Result<Self, IdentityError> {
         let principal = Arc::clone(&access.principal);
-        let membership = match principal.actor.user() {
-            Some(user) => {
-                let found = system::of_person(tx, access.scope.org, user).await?;
+        let membership = match Holder::of(&principal.actor) {
+            Some(holder) => {
+                let found = system::of_holder(tx, access.scope.org, holder).await?;
                 Some(found.ok_or_else(|| IdentityError::Denied("You have left this organisation.".to_owned()))?)
             }
             None => None,
         };
         let roles = roles::store::all(tx, &access.scope).await?;
         Ok(Self { policies, principal, membership, roles })
+    }
+
+    /// A member as they stand in `tx`, with everything that their roles give; nothing when they are no member.
+    pub(crate) async fn of_person(
+        tx: &Tx,
+        policies: &'a Policies,
+        org: OrgId,
+        user: UserId,
+    ) -> Result<Option<Self>, IdentityError> {
+        let Some(membership) = system::of_person(tx, org, user).await? else { return Ok(None) };
+        let roles = roles::store::all(tx, &OrgScope::new(org)).await?;
+        let principal = Arc::new(Principal::system(org, ProjectChoice::None));
+        Ok(Some(Self { policies, principal, membership: Some(membership), roles }))
     }
 
     /// What the caller may do to the organisation, and so hand on in it.

@@ -8,5 +8,5 @@ mod model;
 pub(crate) mod system;
 
 pub(crate) use giver::{Giver, name_of};
-pub(crate) use governance::{Change, Governance};
+pub(crate) use governance::{Change, Governance, record};
 pub(crate) use model::{GOVERNING, Holder, Membership, Shown};

@@ -5,7 +5,7 @@ use rhiza_platform::authz::{Actor, Explanation, OrgAccess, Reason};
 use rhiza_store::Tx;
 
 use super::store;
-use crate::access::{GOVERNING, Giver, Governance, Membership, Shown, name_of, system};
+use crate::access::{GOVERNING, Giver, Governance, Holder, Membership, Shown, name_of, system};
 use crate::errors::IdentityError;
 use crate::members;
 use crate::organizations::ProjectRef;
@@ -100,24 +100,25 @@ impl Governance {
     ) -> Result<Subject, IdentityError> {
         let principal = &access.principal;
         let manages = giver.power().contains(Permission::MemberManage);
+        let me = Holder::of(&principal.actor);
         if let Some(key) = asked.key {
             let key = store::key(tx, &access.scope, key).await?;
-            let key = key.filter(|key| manages || Some(key.owner) == principal.actor.user());
-            let key = key.filter(|key| !key.service_account).ok_or(IdentityError::NotFound("key"))?;
-            let membership = self.membership(tx, access, key.owner).await?.ok_or(IdentityError::NotFound("key"))?;
+            let key = key.filter(|key| manages || Some(key.holder) == me).ok_or(IdentityError::NotFound("key"))?;
+            let membership = system::of_holder(tx, access.scope.org, key.holder).await?;
+            let membership = membership.ok_or(IdentityError::NotFound("key"))?;
             let of_role = key.role.map(|role| giver.of_role(role));
             let shown = Shown::program(key.scopes.limits(of_role));
             return Ok(Subject { membership, shown, confined_to: key.project, own: false });
         }
-        let me = principal.actor.user();
-        let user = asked.user.or(me).ok_or(IdentityError::NotFound("member"))?;
-        if Some(user) != me && !manages {
+        let holder = asked.user.map(Holder::Person).or(me).ok_or(IdentityError::NotFound("member"))?;
+        if Some(holder) != me && !manages {
             let permission = Permission::MemberManage;
             let why = "What others may do is told to those who manage members.".to_owned();
             return Err(IdentityError::Lacks { permission, why });
         }
-        let membership = self.membership(tx, access, user).await?.ok_or(IdentityError::NotFound("member"))?;
-        if asked.user.is_some_and(|asked| Some(asked) != me) {
+        let membership = system::of_holder(tx, access.scope.org, holder).await?;
+        let membership = membership.ok_or(IdentityError::NotFound("member"))?;
+        if let Some(user) = asked.user.filter(|_| Some(holder) != me) {
             // As they would stand after signing in with what they have.
             let listed = members::system::find(&self.db, access.scope.org, user).await?;
             let shown = Shown::session(listed.is_some_and(|listed| listed.second_factor));
@@ -130,10 +131,6 @@ impl Governance {
             _ => Shown::program((principal.limits != Permissions::ALL).then_some(principal.limits)),
         };
         Ok(Subject { membership, shown, confined_to: principal.confined_to, own: true })
-    }
-
-    async fn membership(&self, tx: &Tx, access: &OrgAccess, user: UserId) -> Result<Option<Membership>, IdentityError> {
-        Ok(system::of_person(tx, access.scope.org, user).await?)
     }
 
     /// What would help. People are named to those who may see the members anyway.

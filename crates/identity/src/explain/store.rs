@@ -1,20 +1,21 @@
 //! The SQL of keys whose limits are explained.
 
-use rhiza_kernel::{KeyId, OrgScope, ProjectId, RoleRef, TypedId as _, UserId};
+use rhiza_kernel::{KeyId, OrgScope, ProjectId, RoleRef, ServiceAccountId, TypedId as _, UserId};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{StoreError, Tx, binds};
 use uuid::Uuid;
 
+use crate::access::Holder;
 use crate::keys::Scopes;
 use crate::keys::store::read_limit;
 
 /// What a key is limited to.
 pub(super) struct KeyLimits {
-    pub(super) owner: UserId,
+    /// Whose rights it has.
+    pub(super) holder: Holder,
     pub(super) project: Option<ProjectId>,
     pub(super) scopes: Scopes,
     pub(super) role: Option<RoleRef>,
-    pub(super) service_account: bool,
 }
 
 #[derive(Debug, FromQueryResult)]
@@ -37,10 +38,12 @@ pub(super) async fn key(tx: &Tx, scope: &OrgScope, id: KeyId) -> Result<Option<K
         .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(KeyLimits {
-        owner: UserId::from_uuid(row.created_by),
+        holder: match row.service_account_id {
+            Some(account) => Holder::ServiceAccount(ServiceAccountId::from_uuid(account)),
+            None => Holder::Person(UserId::from_uuid(row.created_by)),
+        },
         project: row.project_id.map(ProjectId::from_uuid),
         scopes: Scopes::from_stored(&row.scopes),
         role: read_limit(&row.role)?,
-        service_account: row.service_account_id.is_some(),
     }))
 }

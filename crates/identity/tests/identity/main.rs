@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod access_invitations;
 mod access_members;
 mod access_projects;
 mod access_support;

@@ -28,6 +28,7 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/auth/forgot-password"),
     ("POST", "/api/v1/auth/reset-password"),
     ("POST", "/api/v1/auth/confirm-email"),
+    ("POST", "/api/v1/auth/invitation"),
     // What the API looks like.
     ("GET", "/api/openapi.json"),
     ("GET", "/docs"),

@@ -9,6 +9,7 @@ use super::world::{Things, unique};
 pub(crate) fn calls(operation: &str, t: &Things, mine: &Things) -> Option<Vec<Call>> {
     let member = |call: Call| call.at("user_id", &t.member);
     let role = |call: Call| call.at("role_id", &t.role);
+    let invitation = |call: Call| call.at("invitation_id", &t.invitation);
     let team = |call: Call| call.at("team_id", &t.team);
     let project = |call: Call| call.at("project_id", &t.project);
     let explain = |call: Call, what: &str, id: &str| call.json(json!({"permission": "models:read", what: id}));
@@ -31,6 +32,16 @@ pub(crate) fn calls(operation: &str, t: &Things, mine: &Things) -> Option<Vec<Ca
         "getRole" => vec![role(read(Missing))],
         "updateRole" => vec![role(write(Missing)).json(json!({"permissions": ["models:write"]}))],
         "deleteRole" => vec![role(write(Missing))],
+        "listInvitations" => vec![read(Nothing).viewer(403)],
+        "createInvitation" => vec![
+            write(Nothing).json(json!({"email": format!("{}@example.org", unique("guest-")), "role": "viewer"})),
+            write(Refused(422)).json(json!({"email": format!("{}@example.org", unique("guest-")), "role": t.role})),
+        ],
+        "revokeInvitation" => vec![invitation(write(Missing))],
+        "resendInvitation" => vec![invitation(write(Missing))],
+        "acceptInvitation" => {
+            vec![write(Missing).json(json!({"token": "a".repeat(43)})).own(404).viewer(404).person()]
+        }
         "listTeams" => vec![read(Nothing)],
         "createTeam" => vec![write(Nothing).json(json!({"name": unique("team ")}))],
         "getTeam" => vec![team(read(Missing))],

@@ -156,6 +156,8 @@ impl World {
         let service_account = text(&call("POST", "/api/v1/service-accounts", account)["id"]);
         let role = json!({"name": name("role"), "permissions": ["experiments:read"]});
         let role = text(&call("POST", "/api/v1/roles", role)["id"]);
+        let guest = json!({"email": format!("{}@example.org", name("guest")), "role": "viewer"});
+        let invitation = text(&call("POST", "/api/v1/invitations", guest)["id"]);
         let team = text(&call("POST", "/api/v1/teams", json!({"name": name("team")}))["id"]);
         let team_member = self.colleague(key, &name("teammate"));
         call("PUT", &format!("/api/v1/teams/{team}/members/{team_member}"), Value::Null);
@@ -178,6 +180,7 @@ impl World {
             key: text(&made["key"]["id"]),
             service_account,
             role,
+            invitation,
             team,
             team_member,
             member: self.colleague(key, &name("member")),
@@ -343,6 +346,7 @@ pub(crate) struct Things {
     pub(crate) service_account: String,
     /// A role that the organisation made.
     pub(crate) role: String,
+    pub(crate) invitation: String,
     pub(crate) team: String,
     /// Somebody in the team, with a role in the project.
     pub(crate) team_member: String,
