@@ -53,6 +53,31 @@ export type AccessRole = {
 };
 
 /**
+ * Something the person did, or that was done in their name by their keys.
+ */
+export type ActOf = {
+    action: string;
+    address?: string | null;
+    /**
+     * The thing after, as JSON text.
+     */
+    after?: string | null;
+    at: string;
+    /**
+     * The thing before, as JSON text.
+     */
+    before?: string | null;
+    subject: string;
+};
+
+/**
+ * An address.
+ */
+export type Address = {
+    email: string;
+};
+
+/**
  * The process is alive.
  */
 export type Alive = {
@@ -157,6 +182,114 @@ export type AuditEntry = {
      */
     subject: string;
     time: string;
+};
+
+/**
+ * How one can get in here.
+ */
+export type AuthOptions = {
+    /**
+     * Whether letters are sent: without them nobody can register by themselves or reset a password.
+     */
+    mail: boolean;
+    /**
+     * Whether one can sign in with a passkey.
+     */
+    passkeys: boolean;
+    /**
+     * Other sites where one can sign in.
+     */
+    providers: Array<AuthProvider>;
+    /**
+     * Who may register: `open` (everybody), `domain` (who has an address in one of the domains), `invite`.
+     */
+    registration: string;
+    /**
+     * The domains whose addresses may register.
+     */
+    registration_domains: Array<string>;
+};
+
+/**
+ * Another site where one can sign in.
+ */
+export type AuthProvider = {
+    /**
+     * Its name for people.
+     */
+    label: string;
+    /**
+     * Its name in addresses.
+     */
+    name: string;
+};
+
+/**
+ * A second factor is due. The sign-in goes on with `POST /auth/second-factor`.
+ */
+export type Challenge = {
+    /**
+     * Names this sign-in.
+     */
+    challenge: string;
+    /**
+     * Until when.
+     */
+    expires_at: string;
+    /**
+     * What may be shown: `totp`, `recovery_code`.
+     */
+    methods: Array<string>;
+};
+
+/**
+ * A new password.
+ */
+export type ChangePassword = {
+    /**
+     * The one until now; absent for who has none.
+     */
+    current_password?: string | null;
+    /**
+     * At least 12 characters.
+     */
+    password: string;
+};
+
+/**
+ * A proof of who one is: one of the two.
+ */
+export type Confirm = {
+    /**
+     * A code of the authenticator app, or a recovery code.
+     */
+    code?: string | null;
+    password?: string | null;
+};
+
+/**
+ * A code of the app.
+ */
+export type ConfirmTotp = {
+    /**
+     * Six digits.
+     */
+    code: string;
+};
+
+/**
+ * Somebody to be invited.
+ */
+export type CreateInvitation = {
+    email: string;
+    /**
+     * A fixed role, or the id of one of the organisation's own; the caller must have everything in it.
+     */
+    role: string;
+    /**
+     * Teams to join at once, by id.
+     */
+    teams?: Array<string>;
 };
 
 /**
@@ -416,6 +549,17 @@ export type ExplainedRole = {
     name: string;
 };
 
+/**
+ * An account at another site.
+ */
+export type ExternalOf = {
+    created_at: string;
+    email: string;
+    issuer: string;
+    last_used_at?: string | null;
+    subject: string;
+};
+
 export type FileContent = Blob | File;
 
 /**
@@ -429,6 +573,79 @@ export type FinishPasskeySignIn = {
     credential: {
         [key: string]: unknown;
     };
+};
+
+/**
+ * The second factor of a sign-in that is under way.
+ */
+export type FinishSignIn = {
+    /**
+     * What `POST /auth/sign-in` answered.
+     */
+    challenge: string;
+    /**
+     * Six digits from the authenticator app, or a recovery code.
+     */
+    code: string;
+};
+
+/**
+ * An invitation that nobody has accepted yet. Its secret is in the letter and nowhere else.
+ */
+export type Invitation = {
+    created_at: string;
+    email: string;
+    /**
+     * Until when it can be accepted; send it again after that.
+     */
+    expires_at: string;
+    id: string;
+    invited_by: string;
+    /**
+     * A fixed role, or the id of one of the organisation's own.
+     */
+    role: string;
+    /**
+     * The role as people call it.
+     */
+    role_name: string;
+    /**
+     * Teams to join at once, by id.
+     */
+    teams: Array<string>;
+};
+
+/**
+ * What an invitation offers.
+ */
+export type InvitationOffer = {
+    /**
+     * Whether the address has an account already: then sign in and accept, else register with the invitation.
+     */
+    account_exists: boolean;
+    /**
+     * The address it was sent to; only who has it can accept.
+     */
+    email: string;
+    /**
+     * Who invites.
+     */
+    inviter: string;
+    organization: string;
+    /**
+     * The role as people call it.
+     */
+    role: string;
+};
+
+/**
+ * The secret of an invitation.
+ */
+export type InvitationToken = {
+    /**
+     * What stands behind `#token=` in the link.
+     */
+    token: string;
 };
 
 /**
@@ -538,6 +755,19 @@ export type Key = {
 };
 
 /**
+ * An API key.
+ */
+export type KeyOf = {
+    created_at: string;
+    expires_at?: string | null;
+    last_used_at?: string | null;
+    name: string;
+    prefix: string;
+    revoked_at?: string | null;
+    scopes: Array<string>;
+};
+
+/**
  * A tag or parameter.
  */
 export type KeyValue = {
@@ -549,6 +779,16 @@ export type KeyValue = {
      * Its value.
      */
     value: string;
+};
+
+/**
+ * The secret out of a letter.
+ */
+export type LetterToken = {
+    /**
+     * What stands behind `#token=` in the link.
+     */
+    token: string;
 };
 
 /**
@@ -715,6 +955,16 @@ export type Member = {
      * Whether it is the caller.
      */
     you: boolean;
+};
+
+/**
+ * A membership.
+ */
+export type MembershipOf = {
+    organization: string;
+    role: string;
+    since: string;
+    slug: string;
 };
 
 /**
@@ -2489,6 +2739,16 @@ export type MyOrganization = {
 };
 
 /**
+ * What is to be done next.
+ */
+export type Next = {
+    /**
+     * Always `verify_email`: follow the link in the letter.
+     */
+    next: string;
+};
+
+/**
  * An organisation.
  */
 export type Organization = {
@@ -2531,6 +2791,20 @@ export type PageAuditEntry = {
      * The items, in the list's stable order.
      */
     items: Array<AuditEntry>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageInvitation = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Invitation>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -2735,6 +3009,15 @@ export type PasskeyChallenge = {
 };
 
 /**
+ * A passkey.
+ */
+export type PasskeyOf = {
+    created_at: string;
+    last_used_at?: string | null;
+    name: string;
+};
+
+/**
  * Something that can be allowed.
  */
 export type PermissionInfo = {
@@ -2744,6 +3027,48 @@ export type PermissionInfo = {
      * The fixed roles that include it.
      */
     roles: Array<string>;
+};
+
+/**
+ * Everything that is kept about a person. Secrets are not in it: they are kept as hashes or sealed.
+ */
+export type PersonExport = {
+    /**
+     * What the person did, newest first.
+     */
+    audit_entries: Array<ActOf>;
+    /**
+     * Older entries that are not in this document; their organisations' audit exports have them.
+     */
+    audit_entries_left_out: number;
+    /**
+     * When it was written.
+     */
+    exported_at: string;
+    /**
+     * Accounts at other sites.
+     */
+    external_identities: Array<ExternalOf>;
+    /**
+     * API keys, without their secrets.
+     */
+    keys: Array<KeyOf>;
+    /**
+     * The organisations the person belongs to.
+     */
+    memberships: Array<MembershipOf>;
+    passkeys: Array<PasskeyOf>;
+    profile: Profile;
+    /**
+     * Roles in single projects.
+     */
+    project_roles: Array<ProjectRoleOf>;
+    sessions: Array<SessionOf>;
+    teams: Array<TeamOf>;
+    /**
+     * Access tokens for programs, without the tokens.
+     */
+    tokens: Array<TokensOf>;
 };
 
 /**
@@ -2844,6 +3169,22 @@ export type ProblemQuota = {
 };
 
 /**
+ * The person.
+ */
+export type Profile = {
+    created_at: string;
+    email: string;
+    email_verified_at?: string | null;
+    id: string;
+    name: string;
+    password_changed_at?: string | null;
+    /**
+     * Since when an authenticator app is asked for.
+     */
+    totp_since?: string | null;
+};
+
+/**
  * A project.
  */
 export type Project = {
@@ -2893,6 +3234,15 @@ export type ProjectMember = {
      * The id of the person, team or service account.
      */
     subject: string;
+};
+
+/**
+ * A role in one project.
+ */
+export type ProjectRoleOf = {
+    project: string;
+    role: string;
+    since: string;
 };
 
 /**
@@ -2951,6 +3301,36 @@ export type Ready = {
 };
 
 /**
+ * Codes for the day the app is lost. They are shown here and nowhere else.
+ */
+export type RecoveryCodes = {
+    /**
+     * Each works once.
+     */
+    recovery_codes: Array<string>;
+};
+
+/**
+ * Who registers.
+ */
+export type Register = {
+    email: string;
+    /**
+     * The token of an invitation to this address.
+     */
+    invitation?: string | null;
+    name: string;
+    /**
+     * The organisation to be founded, where everybody may register; one's own name when absent.
+     */
+    organization?: string | null;
+    /**
+     * At least 12 characters.
+     */
+    password: string;
+};
+
+/**
  * The authenticator's answer at a registration.
  */
 export type RegisterPasskey = {
@@ -2992,6 +3372,20 @@ export type RegistrationSearch = {
  */
 export type RenamePasskey = {
     name: string;
+};
+
+/**
+ * A new password.
+ */
+export type ResetPassword = {
+    /**
+     * At least 12 characters.
+     */
+    password: string;
+    /**
+     * What stands behind `#token=` in the link.
+     */
+    token: string;
 };
 
 /**
@@ -3230,6 +3624,41 @@ export type RunSearch = {
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED';
 
 /**
+ * What is known of the safety of one's account.
+ */
+export type Security = {
+    /**
+     * Until when the last proof of who one is counts for sensitive changes.
+     */
+    confirmed_until?: string | null;
+    /**
+     * Whether the address was proved.
+     */
+    email_verified: boolean;
+    /**
+     * Accounts at other sites that open this one.
+     */
+    external_identities: number;
+    /**
+     * Passkeys.
+     */
+    passkeys: number;
+    /**
+     * Whether there is a password.
+     */
+    password: boolean;
+    /**
+     * Since when it is this one, if it was ever changed.
+     */
+    password_changed_at?: string | null;
+    recovery_codes_left: number;
+    /**
+     * Whether an authenticator app is asked for at sign-in.
+     */
+    totp: boolean;
+};
+
+/**
  * A curve.
  */
 export type Series = {
@@ -3345,6 +3774,26 @@ export type Session = {
      * The last request, to within about a minute.
      */
     last_seen_at: string;
+    /**
+     * How the person signed in: `password`, `passkey` or `oidc`.
+     */
+    method: string;
+    /**
+     * Whether a second factor was shown.
+     */
+    second_factor: boolean;
+    user_agent?: string | null;
+};
+
+/**
+ * A session.
+ */
+export type SessionOf = {
+    address?: string | null;
+    created_at: string;
+    ended_at?: string | null;
+    last_seen_at: string;
+    method: string;
     user_agent?: string | null;
 };
 
@@ -3425,6 +3874,52 @@ export type Team = {
  */
 export type TeamName = {
     id: string;
+    name: string;
+};
+
+/**
+ * A team the person is in.
+ */
+export type TeamOf = {
+    organization: string;
+    since: string;
+    team: string;
+};
+
+/**
+ * Access tokens of one program.
+ */
+export type TokensOf = {
+    address?: string | null;
+    created_at: string;
+    expires_at: string;
+    last_used_at?: string | null;
+    name: string;
+    revoked_at?: string | null;
+};
+
+/**
+ * A secret for an authenticator app.
+ */
+export type TotpProposal = {
+    /**
+     * The same as a picture for the app's camera.
+     */
+    qr_svg: string;
+    /**
+     * The secret, to be typed into the app.
+     */
+    secret: string;
+    /**
+     * The same for the app to open.
+     */
+    uri: string;
+};
+
+/**
+ * What to change of oneself.
+ */
+export type UpdateMe = {
     name: string;
 };
 
@@ -10406,6 +10901,274 @@ export type ExportAuditEntriesResponses = {
 
 export type ExportAuditEntriesResponse = ExportAuditEntriesResponses[keyof ExportAuditEntriesResponses];
 
+export type ConfirmEmailData = {
+    body: LetterToken;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/confirm-email';
+};
+
+export type ConfirmEmailErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ConfirmEmailError = ConfirmEmailErrors[keyof ConfirmEmailErrors];
+
+export type ConfirmEmailResponses = {
+    /**
+     * Changed; sign in with it from now on.
+     */
+    204: void;
+};
+
+export type ConfirmEmailResponse = ConfirmEmailResponses[keyof ConfirmEmailResponses];
+
+export type ForgotPasswordData = {
+    body: Address;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/forgot-password';
+};
+
+export type ForgotPasswordErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ForgotPasswordError = ForgotPasswordErrors[keyof ForgotPasswordErrors];
+
+export type ForgotPasswordResponses = {
+    /**
+     * If the address has an account, a letter is on its way.
+     */
+    202: unknown;
+};
+
+export type GetInvitationData = {
+    body: InvitationToken;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/invitation';
+};
+
+export type GetInvitationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetInvitationError = GetInvitationErrors[keyof GetInvitationErrors];
+
+export type GetInvitationResponses = {
+    200: InvitationOffer;
+};
+
+export type GetInvitationResponse = GetInvitationResponses[keyof GetInvitationResponses];
+
+export type GetAuthOptionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/options';
+};
+
+export type GetAuthOptionsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetAuthOptionsError = GetAuthOptionsErrors[keyof GetAuthOptionsErrors];
+
+export type GetAuthOptionsResponses = {
+    200: AuthOptions;
+};
+
+export type GetAuthOptionsResponse = GetAuthOptionsResponses[keyof GetAuthOptionsResponses];
+
 export type BeginPasskeySignInData = {
     body?: never;
     path?: never;
@@ -10541,6 +11304,217 @@ export type FinishPasskeySignInResponses = {
 
 export type FinishPasskeySignInResponse = FinishPasskeySignInResponses[keyof FinishPasskeySignInResponses];
 
+export type RegisterData = {
+    body: Register;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/register';
+};
+
+export type RegisterErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RegisterError = RegisterErrors[keyof RegisterErrors];
+
+export type RegisterResponses = {
+    /**
+     * Signed in; `Set-Cookie` carries the session.
+     */
+    200: Me;
+    /**
+     * A letter is on its way.
+     */
+    202: Next;
+};
+
+export type RegisterResponse = RegisterResponses[keyof RegisterResponses];
+
+export type ResetPasswordData = {
+    body: ResetPassword;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/reset-password';
+};
+
+export type ResetPasswordErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ResetPasswordError = ResetPasswordErrors[keyof ResetPasswordErrors];
+
+export type ResetPasswordResponses = {
+    /**
+     * The password is set; sign in with it.
+     */
+    204: void;
+};
+
+export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
+
+export type FinishSignInData = {
+    body: FinishSignIn;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/second-factor';
+};
+
+export type FinishSignInErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type FinishSignInError = FinishSignInErrors[keyof FinishSignInErrors];
+
+export type FinishSignInResponses = {
+    /**
+     * Signed in; `Set-Cookie` carries the session.
+     */
+    200: Me;
+};
+
+export type FinishSignInResponse = FinishSignInResponses[keyof FinishSignInResponses];
+
 export type SignInData = {
     body: SignIn;
     path?: never;
@@ -10606,6 +11580,10 @@ export type SignInResponses = {
      * Signed in; `Set-Cookie` carries the session.
      */
     200: Me;
+    /**
+     * A second factor is due.
+     */
+    202: Challenge;
 };
 
 export type SignInResponse = SignInResponses[keyof SignInResponses];
@@ -10679,6 +11657,75 @@ export type SignOutResponses = {
 
 export type SignOutResponse = SignOutResponses[keyof SignOutResponses];
 
+export type SignOutEverywhereData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/sign-out-everywhere';
+};
+
+export type SignOutEverywhereErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SignOutEverywhereError = SignOutEverywhereErrors[keyof SignOutEverywhereErrors];
+
+export type SignOutEverywhereResponses = {
+    /**
+     * Signed out.
+     */
+    204: void;
+};
+
+export type SignOutEverywhereResponse = SignOutEverywhereResponses[keyof SignOutEverywhereResponses];
+
 export type SwitchOrganizationData = {
     body: SwitchOrganization;
     path?: never;
@@ -10747,6 +11794,501 @@ export type SwitchOrganizationResponses = {
 };
 
 export type SwitchOrganizationResponse = SwitchOrganizationResponses[keyof SwitchOrganizationResponses];
+
+export type VerifyEmailData = {
+    body: LetterToken;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/verify-email';
+};
+
+export type VerifyEmailErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type VerifyEmailError = VerifyEmailErrors[keyof VerifyEmailErrors];
+
+export type VerifyEmailResponses = {
+    /**
+     * Signed in; `Set-Cookie` carries the session.
+     */
+    200: Me;
+    /**
+     * A second factor is due.
+     */
+    202: Challenge;
+};
+
+export type VerifyEmailResponse = VerifyEmailResponses[keyof VerifyEmailResponses];
+
+export type ResendVerificationData = {
+    body: Address;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/verify-email/resend';
+};
+
+export type ResendVerificationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ResendVerificationError = ResendVerificationErrors[keyof ResendVerificationErrors];
+
+export type ResendVerificationResponses = {
+    /**
+     * If somebody waits for it, a letter is on its way.
+     */
+    202: unknown;
+};
+
+export type ListInvitationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/invitations';
+};
+
+export type ListInvitationsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListInvitationsError = ListInvitationsErrors[keyof ListInvitationsErrors];
+
+export type ListInvitationsResponses = {
+    200: PageInvitation;
+};
+
+export type ListInvitationsResponse = ListInvitationsResponses[keyof ListInvitationsResponses];
+
+export type CreateInvitationData = {
+    body: CreateInvitation;
+    path?: never;
+    query?: never;
+    url: '/api/v1/invitations';
+};
+
+export type CreateInvitationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateInvitationError = CreateInvitationErrors[keyof CreateInvitationErrors];
+
+export type CreateInvitationResponses = {
+    201: Invitation;
+};
+
+export type CreateInvitationResponse = CreateInvitationResponses[keyof CreateInvitationResponses];
+
+export type AcceptInvitationData = {
+    body: InvitationToken;
+    path?: never;
+    query?: never;
+    url: '/api/v1/invitations/accept';
+};
+
+export type AcceptInvitationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type AcceptInvitationError = AcceptInvitationErrors[keyof AcceptInvitationErrors];
+
+export type AcceptInvitationResponses = {
+    /**
+     * A member now; `Set-Cookie` carries a session there.
+     */
+    200: Me;
+};
+
+export type AcceptInvitationResponse = AcceptInvitationResponses[keyof AcceptInvitationResponses];
+
+export type RevokeInvitationData = {
+    body?: never;
+    path: {
+        /**
+         * The invitation's id.
+         */
+        invitation_id: string;
+    };
+    query?: never;
+    url: '/api/v1/invitations/{invitation_id}';
+};
+
+export type RevokeInvitationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RevokeInvitationError = RevokeInvitationErrors[keyof RevokeInvitationErrors];
+
+export type RevokeInvitationResponses = {
+    /**
+     * Withdrawn.
+     */
+    204: void;
+};
+
+export type RevokeInvitationResponse = RevokeInvitationResponses[keyof RevokeInvitationResponses];
+
+export type ResendInvitationData = {
+    body?: never;
+    path: {
+        /**
+         * The invitation's id.
+         */
+        invitation_id: string;
+    };
+    query?: never;
+    url: '/api/v1/invitations/{invitation_id}/resend';
+};
+
+export type ResendInvitationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ResendInvitationError = ResendInvitationErrors[keyof ResendInvitationErrors];
+
+export type ResendInvitationResponses = {
+    200: Invitation;
+};
+
+export type ResendInvitationResponse = ResendInvitationResponses[keyof ResendInvitationResponses];
 
 export type ListJobsData = {
     body?: never;
@@ -11408,6 +12950,75 @@ export type ListMailsResponses = {
 
 export type ListMailsResponse = ListMailsResponses[keyof ListMailsResponses];
 
+export type DeleteMeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me';
+};
+
+export type DeleteMeErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteMeError = DeleteMeErrors[keyof DeleteMeErrors];
+
+export type DeleteMeResponses = {
+    /**
+     * Gone.
+     */
+    204: void;
+};
+
+export type DeleteMeResponse = DeleteMeResponses[keyof DeleteMeResponses];
+
 export type GetMeData = {
     body?: never;
     path?: never;
@@ -11473,6 +13084,274 @@ export type GetMeResponses = {
 };
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type UpdateMeData = {
+    body: UpdateMe;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me';
+};
+
+export type UpdateMeErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateMeError = UpdateMeErrors[keyof UpdateMeErrors];
+
+export type UpdateMeResponses = {
+    200: Me;
+};
+
+export type UpdateMeResponse = UpdateMeResponses[keyof UpdateMeResponses];
+
+export type ConfirmMyselfData = {
+    body: Confirm;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/confirm';
+};
+
+export type ConfirmMyselfErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ConfirmMyselfError = ConfirmMyselfErrors[keyof ConfirmMyselfErrors];
+
+export type ConfirmMyselfResponses = {
+    /**
+     * Proved.
+     */
+    204: void;
+};
+
+export type ConfirmMyselfResponse = ConfirmMyselfResponses[keyof ConfirmMyselfResponses];
+
+export type ChangeEmailData = {
+    body: Address;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/email';
+};
+
+export type ChangeEmailErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ChangeEmailError = ChangeEmailErrors[keyof ChangeEmailErrors];
+
+export type ChangeEmailResponses = {
+    /**
+     * A letter is on its way.
+     */
+    202: unknown;
+};
+
+export type ExportMeData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/export';
+};
+
+export type ExportMeErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ExportMeError = ExportMeErrors[keyof ExportMeErrors];
+
+export type ExportMeResponses = {
+    200: PersonExport;
+};
+
+export type ExportMeResponse = ExportMeResponses[keyof ExportMeResponses];
 
 export type ListPasskeysData = {
     body?: never;
@@ -11816,6 +13695,411 @@ export type UpdatePasskeyResponses = {
 };
 
 export type UpdatePasskeyResponse = UpdatePasskeyResponses[keyof UpdatePasskeyResponses];
+
+export type ChangePasswordData = {
+    body: ChangePassword;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/password';
+};
+
+export type ChangePasswordErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ChangePasswordError = ChangePasswordErrors[keyof ChangePasswordErrors];
+
+export type ChangePasswordResponses = {
+    /**
+     * Changed.
+     */
+    204: void;
+};
+
+export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
+
+export type RenewRecoveryCodesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/recovery-codes';
+};
+
+export type RenewRecoveryCodesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RenewRecoveryCodesError = RenewRecoveryCodesErrors[keyof RenewRecoveryCodesErrors];
+
+export type RenewRecoveryCodesResponses = {
+    200: RecoveryCodes;
+};
+
+export type RenewRecoveryCodesResponse = RenewRecoveryCodesResponses[keyof RenewRecoveryCodesResponses];
+
+export type GetMySecurityData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/security';
+};
+
+export type GetMySecurityErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetMySecurityError = GetMySecurityErrors[keyof GetMySecurityErrors];
+
+export type GetMySecurityResponses = {
+    200: Security;
+};
+
+export type GetMySecurityResponse = GetMySecurityResponses[keyof GetMySecurityResponses];
+
+export type DeleteTotpData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/totp';
+};
+
+export type DeleteTotpErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteTotpError = DeleteTotpErrors[keyof DeleteTotpErrors];
+
+export type DeleteTotpResponses = {
+    /**
+     * Off.
+     */
+    204: void;
+};
+
+export type DeleteTotpResponse = DeleteTotpResponses[keyof DeleteTotpResponses];
+
+export type CreateTotpData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/totp';
+};
+
+export type CreateTotpErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateTotpError = CreateTotpErrors[keyof CreateTotpErrors];
+
+export type CreateTotpResponses = {
+    201: TotpProposal;
+};
+
+export type CreateTotpResponse = CreateTotpResponses[keyof CreateTotpResponses];
+
+export type ConfirmTotpData = {
+    body: ConfirmTotp;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/totp/confirm';
+};
+
+export type ConfirmTotpErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ConfirmTotpError = ConfirmTotpErrors[keyof ConfirmTotpErrors];
+
+export type ConfirmTotpResponses = {
+    /**
+     * On; `Set-Cookie` carries the session.
+     */
+    200: RecoveryCodes;
+};
+
+export type ConfirmTotpResponse = ConfirmTotpResponses[keyof ConfirmTotpResponses];
 
 export type ListMembersData = {
     body?: never;
