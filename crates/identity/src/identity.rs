@@ -186,6 +186,7 @@ impl Identity {
         let registrations = Registrations {
             db: db.clone(),
             env: env.clone(),
+            policies: policies.clone(),
             rules: options.registration.clone(),
             sealer: options.sealer.clone(),
             post: options.post.clone(),

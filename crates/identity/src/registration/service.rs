@@ -2,6 +2,7 @@
 
 use rhiza_kernel::{Env, OrgId, OrgScope, Role, RoleRef, UserId};
 use rhiza_platform::audit::{self, Entry};
+use rhiza_platform::authz::Policies;
 use rhiza_platform::mail::Post;
 use rhiza_platform::outbox::{self, Event};
 use rhiza_platform::secrets::Sealer;
@@ -10,8 +11,8 @@ use serde_json::json;
 
 use super::model::{Checked, NewPerson};
 use super::{RegistrationRules, system};
-use crate::access::system::read_role;
 use crate::errors::IdentityError;
+use crate::invitations;
 use crate::letters::system::{self as letter_store, Purpose, Registration};
 use crate::letters::{self, Asked, VERIFY_FOR};
 use crate::organizations::{self, DEFAULT_SLUG, Organization, Project, Slug};
@@ -26,6 +27,7 @@ use crate::trail;
 pub(crate) struct Registrations {
     pub(crate) db: Db,
     pub(crate) env: Env,
+    pub(crate) policies: Policies,
     pub(crate) rules: RegistrationRules,
     pub(crate) sealer: Sealer,
     pub(crate) post: Post,
@@ -110,12 +112,9 @@ impl Registrations {
             other => other,
         })?;
         let now = self.env.now();
-        let invited = system::accept_invitation(&tx, secret.hash(), person.email.key(), user.id, now).await?;
-        let invited = invited.ok_or(IdentityError::LinkOver)?;
-        let role = read_role(&invited.role)?;
-        organizations::system::insert_membership(&tx, invited.org, user.id, role, now).await?;
-        system::join_teams(&tx, invited.org, user.id, &invited.teams, now).await?;
-        let came = Came { org: invited.org, role, by: json!({ "invitation": invited.id }) };
+        let joined = invitations::accept(&tx, &self.policies, &secret, person.email.key(), user.id, now).await?;
+        let joined = joined.ok_or(IdentityError::LinkOver)?;
+        let came = Came { org: joined.org, role: joined.role, by: json!({ "invitation": joined.id }) };
         let opened = self.arrive(&tx, &user, &came, browser).await?;
         tx.commit().await?;
         Ok(opened)

@@ -253,27 +253,6 @@ impl Site {
         session(&reply)
     }
 
-    /// The secret of the newest letter of this kind to `to`.
-    pub(crate) async fn letter_token(&self, to: &str, template: &str) -> String {
-        let tx = self.db.db.system_read().await.unwrap();
-        let sql = "SELECT mail_id, sealed FROM mails WHERE recipient = $1 AND template = $2 ORDER BY mail_id DESC";
-        let rows = tx.fetch_rows(sql, binds![to, template]).await.unwrap();
-        let id: uuid::Uuid = rows[0].try_get_by_index(0).unwrap();
-        let sealed: Vec<u8> = rows[0].try_get_by_index(1).unwrap();
-        let plain = self.sealer.open(&format!("mail:{}", MailId::from_uuid(id)), &sealed).unwrap();
-        let letter: Value = serde_json::from_slice(&plain).unwrap();
-        let (_, token) = letter["text"].as_str().unwrap().split_once("#token=").unwrap();
-        token.split_whitespace().next().unwrap().to_owned()
-    }
-
-    /// Runs one statement as the system.
-    pub(crate) async fn execute(&self, sql: &str, values: Vec<rhiza_store::Value>) -> u64 {
-        let tx = self.db.db.system_write().await.unwrap();
-        let touched = tx.execute(sql, values).await.unwrap();
-        tx.commit().await.unwrap();
-        touched
-    }
-
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send("GET", path, headers, Value::Null).await
     }
