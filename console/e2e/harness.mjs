@@ -50,3 +50,9 @@ export async function signIn(page, url, who) {
   await page.getByLabel('Password', { exact: true }).fill(who.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
+
+export async function signOut(page) {
+  await page.getByRole('button', { name: /Account and theme/ }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.waitForURL(/sign-in/);
+}

@@ -1,10 +1,225 @@
-// Journeys of the administration: keys, the audit log; and what the browser keeps.
-import { check, expect, inspect, until } from './harness.mjs';
+// Journeys of people: register → prove the address → authenticator app → invite → the second joins as reviewer → is
+// denied what a reviewer may not do, and sees why; passkeys; keys; the audit log; what the browser keeps.
+import { check, expect, inspect, results, signIn, signOut, until } from './harness.mjs';
+import { nextCode, totp } from './totp.mjs';
 
-export async function people(page, server, found) {
-  await keys(page, server, found);
-  await audit(page, server, found);
-  await kept(page, server, found);
+const mary = { name: 'Mary Somerville', email: 'mary@example.com', password: 'connexion of the sciences', organization: 'Somerville Observatory' };
+const caroline = { name: 'Caroline Herschel', email: 'caroline@example.com', password: 'eight comets and counting' };
+
+/** The newest link of a kind in the letters the server has written into its log. */
+function linkIn(log, page, after = 0) {
+  return [...log.slice(after).matchAll(new RegExp(`https?://\\S+/${page}#token=[\\w.~-]+`, 'g'))].at(-1)?.[0];
+}
+
+async function fresh(browser) {
+  const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
+  page.setDefaultTimeout(15_000);
+  return page;
+}
+
+function admin(page) {
+  return page.getByRole('navigation', { name: 'Administration' }).last();
+}
+
+export async function people(browser, ownerPage, server, found) {
+  const page = await fresh(browser);
+  const state = {};
+  await register(page, server, state);
+  await secondFactor(page, server, state);
+  await invite(browser, page, server, state);
+  await passkey(page, server);
+  await recovery(page, server);
+  await keys(ownerPage, server, found);
+  await audit(ownerPage, server, found);
+  await kept(ownerPage, server, found);
+}
+
+async function register(page, server, state) {
+  const { url } = server;
+  const before = server.log().length;
+  await check('somebody registers, told the rules while typing', async () => {
+    await page.goto(`${url}/sign-in`);
+    await page.getByRole('link', { name: 'Create an account' }).click();
+    await page.getByLabel('Your name').fill(mary.name);
+    await page.getByLabel('E-mail').fill(mary.email);
+    await page.getByLabel('Organisation').fill(mary.organization);
+    await page.getByLabel('Password', { exact: true }).fill('comets');
+    await page.getByRole('listitem').filter({ hasText: /At least 12 characters.*not yet/ }).waitFor();
+    await page.getByLabel('Password', { exact: true }).fill(mary.password);
+    await page.getByRole('listitem').filter({ hasText: /At least 12 characters.*kept/ }).waitFor();
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
+    await inspect(page, 'check-mail');
+  }, page);
+  await check('the link in the letter proves the address and signs in; its secret leaves the address bar', async () => {
+    const link = await until('the letter', () => linkIn(server.log(), 'verify-email', before));
+    await page.goto(link);
+    await page.waitForURL((address) => !address.pathname.startsWith('/verify-email'));
+    expect(!page.url().includes('token'), page.url());
+    const start = page.getByRole('button', { name: 'Make a project' });
+    await until('a project or the offer to make one', async () => page.url().includes('/p/') || (await start.isVisible()));
+    if (await start.isVisible()) {
+      await start.click();
+      await page.getByRole('button', { name: 'Create project' }).click();
+    }
+    await page.waitForURL(/\/p\//);
+    state.project = new URL(page.url()).pathname.split('/')[2];
+  }, page);
+  await check('the link works once', async () => {
+    const other = await fresh(page.context().browser());
+    await other.goto(linkIn(server.log(), 'verify-email', before));
+    await other.getByText('This link does not work').waitFor();
+    await other.getByRole('alert').waitFor();
+    await other.context().close();
+  });
+}
+
+async function secondFactor(page, server, state) {
+  await check('an authenticator app is set up with a picture, a code and recovery codes', async () => {
+    await page.goto(`${server.url}/p/${state.project}/account/security`);
+    await page.getByRole('button', { name: 'Set up' }).click();
+    const picture = page.getByAltText(/QR code/);
+    await picture.waitFor();
+    await until('the picture to be drawn', () => picture.evaluate((image) => image.complete && image.naturalWidth > 0));
+    state.secret = (await page.getByRole('dialog').locator('code').first().innerText()).replace(/\s/g, '');
+    await inspect(page, 'totp');
+    state.usedAt = Date.now();
+    await page.getByLabel('Code of the app').fill(totp(state.secret));
+    await page.getByRole('button', { name: 'Switch on' }).click();
+    const codes = page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem');
+    await codes.first().waitFor();
+    expect((await codes.count()) === 10, `${await codes.count()} codes`);
+    state.recovery = await codes.allInnerTexts();
+    expect(await page.getByRole('button', { name: 'Done' }).isDisabled(), 'the codes can be passed over');
+    await page.getByRole('checkbox').check();
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.getByText('10 left').waitFor();
+  }, page);
+  await check('signing in asks for a code', async () => {
+    await signOut(page);
+    await signIn(page, server.url, mary);
+    await page.getByRole('heading', { name: 'One more step' }).waitFor();
+    await page.getByLabel('Code').fill('000000');
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('alert').waitFor();
+    await inspect(page, 'second-factor');
+    await page.getByLabel('Code').fill(await nextCode(state.secret, state.usedAt));
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.waitForURL(/\/p\//);
+  }, page);
+  await check('a recovery code does as well, once', async () => {
+    await signOut(page);
+    await signIn(page, server.url, mary);
+    await page.getByRole('button', { name: 'Use a recovery code' }).click();
+    await page.getByLabel('Recovery code').fill(state.recovery[0]);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.waitForURL(/\/p\//);
+    await page.goto(`${server.url}/p/${state.project}/account/security`);
+    await page.getByText('9 left').waitFor();
+  }, page);
+}
+
+async function invite(browser, page, server, state) {
+  const guest = await fresh(browser);
+  await check('an invitation is sent, and is in the mailbox of the development server', async () => {
+    await page.goto(`${server.url}/p/${state.project}/admin/invitations`);
+    await page.getByRole('button', { name: 'Invite people' }).click();
+    await page.getByLabel('E-mail addresses').fill('nobody');
+    await page.getByText('not an e-mail address').waitFor();
+    await page.getByLabel('E-mail addresses').fill(`Caroline <${caroline.email}>`);
+    await page.getByLabel('Role').selectOption('reviewer');
+    await page.getByRole('button', { name: 'Send invitation' }).click();
+    await page.getByRole('cell', { name: caroline.email, exact: true }).waitFor();
+    await admin(page).getByText('Mailbox').click();
+    await page.getByRole('row').filter({ hasText: caroline.email }).getByRole('button').first().click();
+    state.invitation = await page.getByRole('dialog').getByRole('link').first().getAttribute('href');
+    expect(state.invitation.includes('/invitation#token='), state.invitation);
+  }, page);
+  await check('who is invited registers and is in, as reviewer', async () => {
+    await guest.goto(state.invitation);
+    await guest.getByRole('heading', { name: `Join ${mary.organization}` }).waitFor();
+    expect(!guest.url().includes('token'), guest.url());
+    await inspect(guest, 'invitation-register');
+    await guest.getByLabel('Your name').fill(caroline.name);
+    await guest.getByLabel('Password', { exact: true }).fill(caroline.password);
+    await guest.getByRole('button', { name: 'Create account and join' }).click();
+    await guest.waitForURL(/\/p\//);
+    await guest.goto(`${server.url}/p/${state.project}/admin/members`);
+    await guest.getByRole('row').filter({ hasText: caroline.email }).getByText('reviewer').waitFor();
+  }, guest);
+  await check('a reviewer is not offered what a reviewer may not do, and learns why', async () => {
+    expect((await guest.getByRole('link', { name: 'Invite' }).count()) === 0, 'a reviewer is offered to invite');
+    expect((await admin(guest).getByText('Invitations').count()) === 0, 'the page of invitations is offered');
+    await guest.getByRole('button', { name: 'Why?' }).click();
+    const why = guest.getByRole('dialog', { name: 'Why this is not allowed' });
+    await why.getByText('members:manage').waitFor();
+    await why.getByText('reviewer').first().waitFor();
+    await inspect(guest, 'why-denied');
+    await guest.screenshot({ path: `${results}why-denied.png` });
+    await guest.keyboard.press('Escape');
+    await guest.goto(`${server.url}/p/${state.project}/experiments`);
+    await guest.getByRole('button', { name: /Why can I not/ }).click();
+    await guest.getByRole('dialog').getByText('experiments:write').waitFor();
+    await guest.keyboard.press('Escape');
+  }, guest);
+  await check('and the server denies it, whatever a page offers', async () => {
+    const answer = await guest.evaluate(async () => {
+      const response = await fetch('/api/v1/invitations', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: 'x@example.com', role: 'owner' }) });
+      return { status: response.status, body: await response.json() };
+    });
+    expect(answer.status === 403 && answer.body.permission === 'members:manage', JSON.stringify(answer));
+  });
+  await guest.context().close();
+}
+
+async function passkey(page, server) {
+  const security = await until('the account page', async () => {
+    const project = /\/p\/([^/]+)/.exec(page.url())?.[1];
+    return project ? `${server.url}/p/${project}/account/security` : null;
+  });
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('WebAuthn.enable', { enableUI: false });
+  await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  await check('a passkey is added', async () => {
+    await page.goto(security);
+    await page.getByRole('button', { name: 'Add a passkey' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('test key');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('test key').waitFor();
+    await inspect(page, 'passkeys');
+  }, page);
+  await check('it opens the account by itself', async () => {
+    await signOut(page);
+    await page.waitForTimeout(1000);
+    // Some browsers' test authenticators answer the offer in the form at once.
+    if (page.url().includes('/sign-in')) await page.getByRole('button', { name: 'Sign in with a passkey' }).click({ timeout: 5000 }).catch(() => undefined);
+    await page.waitForURL(/\/p\//);
+    await page.goto(security.replace(/security$/, 'sessions'));
+    await page.getByRole('row').filter({ hasText: 'This one' }).getByText('Passkey').waitFor();
+  }, page);
+}
+
+async function recovery(page, server) {
+  const guest = await fresh(page.context().browser());
+  const before = server.log().length;
+  const changed = `${caroline.password} now`;
+  await check('a forgotten password is replaced through a letter', async () => {
+    await guest.goto(`${server.url}/sign-in`);
+    await guest.getByRole('link', { name: 'Forgot your password?' }).click();
+    await guest.getByLabel('E-mail').fill(caroline.email);
+    await guest.getByRole('button', { name: 'Send the letter' }).click();
+    await guest.getByText('is on its way').waitFor();
+    await guest.goto(await until('the letter', () => linkIn(server.log(), 'reset-password', before)));
+    await guest.getByLabel('New password', { exact: true }).fill(changed);
+    expect(!guest.url().includes('token'), guest.url());
+    await guest.getByRole('button', { name: 'Change password' }).click();
+    await guest.getByText('Your password is changed').waitFor();
+    await signIn(guest, server.url, { ...caroline, password: changed });
+    await guest.waitForURL(/\/p\//);
+  }, guest);
+  await guest.context().close();
 }
 
 async function keys(page, server, found) {

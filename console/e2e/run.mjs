@@ -203,7 +203,7 @@ async function signedOut(page, server, found) {
   });
 }
 
-const adminPages = ['organization', 'members', 'teams', 'roles', 'projects', 'keys', 'service-accounts', 'audit', 'quotas', 'mailbox'];
+const adminPages = ['organization', 'members', 'invitations', 'teams', 'roles', 'projects', 'keys', 'service-accounts', 'audit', 'quotas', 'mailbox'];
 
 async function looks(browser, server, found) {
   const p = `/p/${found.project}`;
@@ -227,7 +227,7 @@ async function looks(browser, server, found) {
     model: `${p}/models/doubler`,
     version: `${p}/models/doubler/versions/1`,
     ...Object.fromEntries(adminPages.map((place) => [place, `${p}/admin/${place}`])),
-    ...Object.fromEntries(['sessions'].map((place) => [`account-${place}`, `${p}/account/${place}`])),
+    ...Object.fromEntries(['profile', 'security', 'sessions', 'data'].map((place) => [`account-${place}`, `${p}/account/${place}`])),
   };
   for (const [device, viewport] of Object.entries({ desktop: { width: 1360, height: 860 }, phone: { width: 390, height: 844 } })) {
     for (const colorScheme of ['light', 'dark']) {
@@ -236,6 +236,14 @@ async function looks(browser, server, found) {
       const complaints = [];
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       page.on('pageerror', (error) => complaints.push(String(error)));
+      for (const place of ['register', 'forgot-password', 'verify-email', 'reset-password', 'invitation']) {
+        await check(`${place} page, ${device}, ${colorScheme}`, async () => {
+          await page.goto(`${server.url}/${place}`);
+          await page.locator('h1').waitFor();
+          await page.waitForTimeout(300);
+          await inspect(page, `${place}-${device}-${colorScheme}`);
+        });
+      }
       await check(`sign-in page, ${device}, ${colorScheme}`, async () => {
         await page.goto(`${server.url}/sign-in`);
         await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
@@ -263,7 +271,7 @@ async function looks(browser, server, found) {
 
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
-const server = await startServer(binary);
+const server = await startServer(binary, { RHIZA_IDENTITY__REGISTRATION: 'open' });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -274,7 +282,7 @@ try {
   page.setDefaultTimeout(15_000);
   await journey(page, server, found);
   await signedOut(page, server, found);
-  await people(page, server, found);
+  await people(browser, page, server, { ...found, owner });
   await looks(browser, server, found);
 } finally {
   await browser.close();

@@ -1,5 +1,5 @@
 import { QueryClient } from '@tanstack/react-query';
-import { getMe, getSetup, type Me } from '~/api';
+import { getAuthOptions, getMe, getSetup, type Me } from '~/api';
 import { currentProject } from './client';
 import { ApiError } from './errors';
 
@@ -41,4 +41,11 @@ export const setupQuery = {
   queryKey: ['setup'],
   queryFn: async () => (await getSetup()).data,
   staleTime: 0,
+};
+
+/** What the server offers to those who come in: registration, mail, passkeys, providers. */
+export const authOptionsQuery = {
+  queryKey: ['auth-options'],
+  queryFn: async () => (await getAuthOptions()).data,
+  staleTime: 60_000,
 };

@@ -132,7 +132,7 @@ function Account() {
         </div>
       </div>
       <MenuSeparator />
-      <MenuItem icon={<CircleUser />} onSelect={() => void router.navigate({ to: '/p/$project/account/sessions', params: { project } })}>
+      <MenuItem icon={<CircleUser />} onSelect={() => void router.navigate({ to: '/p/$project/account/profile', params: { project } })}>
         Your account
       </MenuItem>
       <MenuSeparator />

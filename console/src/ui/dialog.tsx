@@ -1,6 +1,7 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { X } from 'lucide-react';
 import { useState, type FormEvent, type ReactNode } from 'react';
+import { confirmed, useConfirming } from '~/app/confirm';
 import { describeError } from '~/app/errors';
 import { Button } from './button';
 import { cx } from './cx';
@@ -55,13 +56,15 @@ interface FormDialogProps extends Omit<DialogProps, 'children'> {
 export function FormDialog({ action, danger, valid = true, onSubmit, children, ...dialog }: FormDialogProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  // Steps aside while the server asks who is there: two dialogs at once would fight for the keyboard.
+  const confirming = useConfirming();
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (busy || !valid) return;
     setBusy(true);
     setError(null);
     try {
-      await onSubmit();
+      await confirmed(onSubmit);
       dialog.onOpenChange(false);
     } catch (caught) {
       setError(caught);
@@ -72,6 +75,7 @@ export function FormDialog({ action, danger, valid = true, onSubmit, children, .
   return (
     <Dialog
       {...dialog}
+      open={dialog.open && !(busy && confirming)}
       onOpenChange={(open) => {
         if (!open) setError(null);
         dialog.onOpenChange(open);

@@ -10,13 +10,28 @@ const indexRoute = createRoute({
   getParentRoute: () => accountRoute,
   path: '/',
   beforeLoad: ({ params }) => {
-    throw redirect({ to: '/p/$project/account/sessions', params, replace: true });
+    throw redirect({ to: '/p/$project/account/profile', params, replace: true });
   },
+});
+const profileRoute = createRoute({
+  getParentRoute: () => accountRoute,
+  path: '/profile',
+  component: lazyRouteComponent(() => import('~/features/account/profile'), 'ProfilePage'),
+});
+const securityRoute = createRoute({
+  getParentRoute: () => accountRoute,
+  path: '/security',
+  component: lazyRouteComponent(() => import('~/features/account/security'), 'SecurityPage'),
 });
 const sessionsRoute = createRoute({
   getParentRoute: () => accountRoute,
   path: '/sessions',
   component: lazyRouteComponent(() => import('~/features/account/sessions'), 'SessionsPage'),
 });
+const dataRoute = createRoute({
+  getParentRoute: () => accountRoute,
+  path: '/data',
+  component: lazyRouteComponent(() => import('~/features/account/data'), 'DataPage'),
+});
 
-export const accountRoutes = accountRoute.addChildren([indexRoute, sessionsRoute]);
+export const accountRoutes = accountRoute.addChildren([indexRoute, profileRoute, securityRoute, sessionsRoute, dataRoute]);

@@ -26,6 +26,11 @@ const membersRoute = createRoute({
   validateSearch: (s: Record<string, unknown>) => compact({ q: asString(s['q']) }),
   component: lazyRouteComponent(() => import('~/features/admin/members'), 'MembersPage'),
 });
+const invitationsRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/invitations',
+  component: lazyRouteComponent(() => import('~/features/admin/invitations'), 'InvitationsPage'),
+});
 const teamsRoute = createRoute({
   getParentRoute: () => adminRoute,
   path: '/teams',
@@ -85,6 +90,7 @@ export const adminRoutes = adminRoute.addChildren([
   indexRoute,
   organizationRoute,
   membersRoute,
+  invitationsRoute,
   teamsRoute,
   rolesRoute,
   projectsRoute,

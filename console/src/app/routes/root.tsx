@@ -1,11 +1,21 @@
 import { createRootRoute, createRoute, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
 import { setCurrentProject } from '../client';
+import { ConfirmHost } from '../confirm-host';
 import { isStatus } from '../errors';
 import { NotFound, RouteError } from '../fallbacks';
 import { meInProject, meQuery, queryClient, setupQuery } from '../queries';
 import { Shell } from '../shell';
 
-export const rootRoute = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: RouteError });
+function Root() {
+  return (
+    <>
+      <Outlet />
+      <ConfirmHost />
+    </>
+  );
+}
+
+export const rootRoute = createRootRoute({ component: Root, notFoundComponent: NotFound, errorComponent: RouteError });
 
 /** Everything behind the sign-in. Without a session: to the set-up page on a new server, else to the sign-in page. */
 export const sessionRoute = createRoute({

@@ -20,3 +20,14 @@ export function AccessFrame({ title, children, note, foot }: { title: string; ch
     </main>
   );
 }
+
+export const linkClass = 'text-accent underline underline-offset-2 hover:text-accent-strong';
+
+/** A line between two ways of doing the same. */
+export function Or() {
+  return (
+    <div aria-hidden className="flex items-center gap-3 text-xs text-faint before:h-px before:flex-1 before:bg-line after:h-px after:flex-1 after:bg-line">
+      or
+    </div>
+  );
+}

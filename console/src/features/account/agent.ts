@@ -21,3 +21,10 @@ export function describeAgent(agent: string | null | undefined): string {
   if (!browser) return agent.slice(0, 60);
   return system ? `${browser} on ${system}` : browser;
 }
+
+const methods: Record<string, string> = { password: 'Password', passkey: 'Passkey', oidc: 'Another account', invitation: 'Invitation', setup: 'Set-up link', email: 'Link in a letter' };
+
+/** How somebody signed in, in words. */
+export function describeMethod(method: string): string {
+  return methods[method] ?? method;
+}

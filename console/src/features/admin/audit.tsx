@@ -145,7 +145,7 @@ function Entries({ items, onOpen }: { items: AuditEntry[]; onOpen: (entry: Audit
                 <Ago at={entry.time} />
               </Td>
               <Td>
-                <button type="button" onClick={() => onOpen(entry)} className="text-left font-mono text-xs text-accent wrap-anywhere hover:underline">
+                <button type="button" onClick={() => onOpen(entry)} className="text-left font-mono text-xs text-accent hover:underline max-sm:wrap-anywhere sm:whitespace-nowrap">
                   {entry.action}
                 </button>
                 <div className="text-xs text-muted wrap-anywhere sm:hidden">{entry.actor.label || 'System'}</div>

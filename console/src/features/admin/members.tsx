@@ -1,10 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { Search, ShieldCheck, Users } from 'lucide-react';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { Search, ShieldCheck, UserPlus, Users } from 'lucide-react';
 import { useDeferredValue, useEffect, useState } from 'react';
 import { removeMember, listMembers, updateMember, type Member } from '~/api';
-import { useCanInOrganization } from '~/app/project';
+import { useCanInOrganization, useProject } from '~/app/project';
 import { meQuery } from '~/app/queries';
+import { buttonClass } from '~/ui/button';
 import { Card } from '~/ui/card';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input } from '~/ui/field';
@@ -19,6 +20,7 @@ import { formSelect, Listing, ReadOnly, RoleSelect, usePages } from './shared';
 const route = getRouteApi('/session/p/$project/admin/members');
 
 export function MembersPage() {
+  const project = useProject();
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/p/$project/admin/members' });
   const [q, setQ] = useState(search.q ?? '');
@@ -34,8 +36,18 @@ export function MembersPage() {
   const fresh = () => Promise.all([client.invalidateQueries({ queryKey: ['members'] }), client.invalidateQueries({ queryKey: meQuery.queryKey })]);
   return (
     <>
-      <Card flush title="Members">
-        {manage ? null : <ReadOnly permission="members:manage" what="Changing members" />}
+      <Card
+        flush
+        title="Members"
+        actions={
+          manage ? (
+            <Link to="/p/$project/admin/invitations" params={{ project }} className={buttonClass('primary')}>
+              <UserPlus className="size-3.5" /> Invite
+            </Link>
+          ) : null
+        }
+      >
+        {manage ? null : <ReadOnly permission="members:manage" what="Inviting and changing members" />}
         <div className="border-b px-4 py-2">
           <div className="relative max-w-sm">
             <Search aria-hidden className="absolute top-1/2 left-2.5 size-4 -translate-y-1/2 text-faint" />

@@ -4,12 +4,12 @@ import { canGive } from './shared';
 
 const all = sections.flatMap((s) => s.places.map((p) => p as { to: string; label: string; needs?: string }));
 
-it('shows a reviewer the audit log and no mailbox', () => {
+it('shows a reviewer the audit log and no invitations', () => {
   const reviewer = { permissions: ['models:read', 'models:review'], organization_permissions: ['organization:read', 'audit:read', 'self:manage'] };
   const seen = all.filter((p) => isOpenTo(p, reviewer)).map((p) => p.label);
   expect(seen).toContain('Audit log');
   expect(seen).toContain('Members');
-  expect(seen).not.toContain('Mailbox');
+  expect(seen).not.toContain('Invitations');
   expect(seen).not.toContain('API keys');
 });
 

@@ -14,6 +14,7 @@ export const sections = [
     places: [
       { to: '/p/$project/admin/organization', label: 'General' },
       { to: '/p/$project/admin/members', label: 'Members' },
+      { to: '/p/$project/admin/invitations', label: 'Invitations', needs: 'members:manage' },
       { to: '/p/$project/admin/teams', label: 'Teams' },
       { to: '/p/$project/admin/roles', label: 'Roles' },
       { to: '/p/$project/admin/projects', label: 'Projects' },

@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Plus, Users } from 'lucide-react';
 import { useState } from 'react';
 import { addTeamMember, createTeam, deleteTeam, listMembers, listTeamMembers, listTeams, removeTeamMember, updateTeam, type Team } from '~/api';
+import { confirmed } from '~/app/confirm';
 import { describeError } from '~/app/errors';
 import { useCanInOrganization } from '~/app/project';
 import { Button } from '~/ui/button';
@@ -151,7 +152,7 @@ function TeamMembers({ team, manage, onClose }: { team: Team; manage: boolean; o
     setBusy(true);
     setError(null);
     try {
-      await action();
+      await confirmed(action);
       setChosen('');
       await client.invalidateQueries({ queryKey: ['teams'] });
     } catch (caught) {
