@@ -57,6 +57,9 @@ pub enum IdentityError {
     /// The set-up token is unknown, used, or replaced by a newer one.
     #[error("set-up token refused")]
     SetupToken,
+    /// The refresh token is unknown, used, or its family has ended.
+    #[error("refresh token refused")]
+    RefreshToken,
     /// The installation has an owner.
     #[error("already set up")]
     AlreadySetUp,
@@ -106,7 +109,9 @@ impl Coded for IdentityError {
             }
             Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidArgument,
-            Self::BadCredentials | Self::SetupToken | Self::PasskeyRefused => ErrorCode::Unauthenticated,
+            Self::BadCredentials | Self::SetupToken | Self::RefreshToken | Self::PasskeyRefused => {
+                ErrorCode::Unauthenticated
+            }
             Self::Throttled(_) => ErrorCode::RateLimited,
             Self::Stale => ErrorCode::PreconditionFailed,
             Self::Busy(_) => ErrorCode::Unavailable,
@@ -144,6 +149,9 @@ impl Coded for IdentityError {
             Self::Stale => "It has changed since you read it; read it again and repeat the change.".to_owned(),
             Self::SetupToken => {
                 "This set-up link is not valid. Each start of the server prints a new one; use the newest.".to_owned()
+            }
+            Self::RefreshToken => {
+                "This refresh token is not valid, or not any more. Ask for tokens anew, with your session or API key.".to_owned()
             }
             Self::AlreadySetUp => "This installation has an owner already; sign in instead.".to_owned(),
             Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::errors::IdentityError;
 use crate::{
     Identity, explain, keys, members, organizations, passkeys, people, project_members, roles, service_accounts,
-    sessions, setup, teams,
+    sessions, setup, teams, tokens,
 };
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
@@ -28,6 +28,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(roles::http::router())
         .merge(keys::http::router())
         .merge(service_accounts::http::router())
+        .merge(tokens::http::router())
 }
 
 /// Stands where a permission would when what lacks is a fresh proof of who the person is.

@@ -26,6 +26,7 @@ mod sessions;
 pub mod setup;
 mod teams;
 mod throttle;
+mod tokens;
 
 pub use authenticate::IdentityAuthenticator;
 pub use errors::IdentityError;
@@ -40,6 +41,8 @@ pub use organizations::{
 pub use people::{Email, Me, PasswordCost, Passwords, PasswordsBusy, PersonName, User, member_addresses};
 pub use sessions::SessionLimits;
 pub use throttle::{Attempt, Throttle};
+pub use tokens::http::well_known;
+pub use tokens::{RotatedKey, SEALED, rotate_signing_key};
 
 use rhiza_store::{Migration, MigrationSet};
 

@@ -10,3 +10,4 @@ mod passkeys;
 mod service_accounts;
 mod sessions_keys_projects;
 mod site;
+mod tokens;

@@ -9,7 +9,7 @@ use http::{Request, header};
 use http_body_util::BodyExt as _;
 use rhiza_identity::setup::{self, NewOwner};
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost};
-use rhiza_kernel::{OrgId, ProjectId, Role, UserId};
+use rhiza_kernel::{Env, OrgId, ProjectId, Role, UserId};
 use rhiza_platform::authz;
 use rhiza_platform::mail::{Post, PostOptions};
 use rhiza_platform::secrets::Sealer;
@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 pub(crate) const SETS: &[MigrationSet] = &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS];
 pub(crate) const PASSWORD: &str = "tin kettle orbit 9";
-/// The site that passkeys are made for.
+/// The site that passkeys are made for, and that tokens are from.
 pub(crate) const SITE: &str = "http://localhost:8080";
 pub(crate) const HOST: (&str, &str) = ("host", "127.0.0.1:8080");
 pub(crate) const OURS: (&str, &str) = ("origin", "http://127.0.0.1:8080");
@@ -31,22 +31,7 @@ pub(crate) struct Site {
     app: Router,
     pub(crate) identity: Identity,
     pub(crate) db: TestDb,
-    sealer: Sealer,
-}
-
-fn process(db: &TestDb, sealer: &Sealer) -> (Router, Identity) {
-    let site: url::Url = SITE.parse().unwrap();
-    let post = PostOptions { public_url: site.clone(), available: true };
-    let options = IdentityOptions {
-        // The cheapest cost Argon2 has: what is tested here is not its strength.
-        passwords: PasswordCost { memory_kib: 64, passes: 1, at_once: 2 },
-        ..IdentityOptions::new(site, Post::new(db.env.clone(), sealer.clone(), post), sealer.clone())
-    };
-    let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
-    let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
-    let router = Router::new().nest("/api/v1", routes);
-    let router = authz::protect(router, identity.authenticator(), OriginPolicy::default());
-    (rhiza_web::stack(router, &WebConfig::default(), db.env.clone()), identity)
+    pub(crate) sealer: Sealer,
 }
 
 pub(crate) struct Reply {
@@ -59,13 +44,23 @@ pub(crate) struct Reply {
 impl Site {
     pub(crate) fn new(db: TestDb) -> Self {
         let sealer = Sealer::ephemeral(&db.env);
-        let (app, identity) = process(&db, &sealer);
+        let identity = Identity::new(db.db.clone(), db.env.clone(), options(&db.env, &sealer)).unwrap();
+        let app = app(&identity, &db.env);
         Self { app, identity, db, sealer }
     }
 
     /// Lets another process with the same settings answer from now on.
     pub(crate) fn change_process(&mut self) {
-        (self.app, self.identity) = process(&self.db, &self.sealer);
+        let options = options(&self.db.env, &self.sealer);
+        self.identity = Identity::new(self.db.db.clone(), self.db.env.clone(), options).unwrap();
+        self.app = app(&self.identity, &self.db.env);
+    }
+
+    /// Another process of this site.
+    pub(crate) fn beside(&self) -> Beside {
+        let options = options(&self.db.env, &self.sealer);
+        let identity = Identity::new(self.db.db.clone(), self.db.env.clone(), options).unwrap();
+        Beside(app(&identity, &self.db.env))
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
@@ -80,26 +75,7 @@ impl Site {
         headers: &[(&str, &str)],
         body: Value,
     ) -> Reply {
-        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            request = request.header(HOST.0, HOST.1);
-        }
-        let text = if body.is_null() { String::new() } else { body.to_string() };
-        let peer: SocketAddr = peer.parse().unwrap();
-        let request = request.header(header::CONTENT_TYPE, "application/json").extension(ConnectInfo(peer));
-        let response = self.app.clone().oneshot(request.body(Body::from(text)).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let cookie = parts.headers.get(header::SET_COOKIE).map(|v| v.to_str().unwrap().to_owned());
-        Reply {
-            status: parts.status.as_u16(),
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            cookie,
-            headers: parts.headers,
-        }
+        ask(&self.app, peer, method, path, headers, body).await
     }
 
     pub(crate) async fn link_token(&self) -> String {
@@ -157,6 +133,58 @@ impl Site {
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send("GET", path, headers, Value::Null).await
+    }
+}
+
+/// Another process on the same database.
+pub(crate) struct Beside(Router);
+
+impl Beside {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+        ask(&self.0, "127.0.0.1:5000", method, path, headers, body).await
+    }
+}
+
+fn options(env: &Env, sealer: &Sealer) -> IdentityOptions {
+    let site: url::Url = SITE.parse().unwrap();
+    let post = PostOptions { public_url: site.clone(), available: true };
+    IdentityOptions {
+        // The cheapest cost Argon2 has: what is tested here is not its strength.
+        passwords: PasswordCost { memory_kib: 64, passes: 1, at_once: 2 },
+        ..IdentityOptions::new(site, Post::new(env.clone(), sealer.clone(), post), sealer.clone())
+    }
+}
+
+fn app(identity: &Identity, env: &Env) -> Router {
+    let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
+    let (well_known, _) = rhiza_identity::well_known().with_state(identity.clone()).split_for_parts();
+    let router = Router::new().nest("/api/v1", routes).merge(well_known);
+    let router = authz::protect(router, identity.authenticator(), OriginPolicy::default());
+    rhiza_web::stack(router, &WebConfig::default(), env.clone())
+}
+
+/// A request, and what comes back. Paths are those under `/api/v1`, well-known ones apart.
+async fn ask(app: &Router, peer: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    let root = if path.starts_with("/.well-known/") { "" } else { "/api/v1" };
+    let mut request = Request::builder().method(method).uri(format!("{root}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header(HOST.0, HOST.1);
+    }
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let peer: SocketAddr = peer.parse().unwrap();
+    let request = request.header(header::CONTENT_TYPE, "application/json").extension(ConnectInfo(peer));
+    let response = app.clone().oneshot(request.body(Body::from(text)).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let cookie = parts.headers.get(header::SET_COOKIE).map(|v| v.to_str().unwrap().to_owned());
+    Reply {
+        status: parts.status.as_u16(),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        cookie,
+        headers: parts.headers,
     }
 }
 

@@ -19,6 +19,10 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/auth/sign-in"),
     ("POST", "/api/v1/auth/passkey/begin"),
     ("POST", "/api/v1/auth/passkey/finish"),
+    // The refresh token is the credential.
+    ("POST", "/api/v1/auth/tokens/refresh"),
+    // Public halves of the keys that sign access tokens.
+    ("GET", "/.well-known/jwks.json"),
     // What the API looks like.
     ("GET", "/api/openapi.json"),
     ("GET", "/docs"),
