@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rhiza_kernel::{Env, KeyId, Permissions, ProjectId, ServiceAccountId, TokenFamilyId, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-
-use crate::access::Holder;
 
 /// How long an access token is good for.
 pub(crate) const LIFE: Duration = Duration::from_secs(15 * 60);
@@ -19,7 +17,7 @@ pub(super) const MAX_DAYS: u32 = 30;
 
 /// How long after a refresh token was used the same caller may show it again without being taken for a thief: their
 /// first answer may have been lost. They get an error and no tokens.
-pub(super) const LOST_ANSWER: Duration = Duration::from_secs(10);
+pub(super) const LOST_ANSWER: TimeDelta = TimeDelta::seconds(10);
 
 const PREFIX: &str = "rz_refresh_";
 /// Characters of 32 bytes in unpadded base 64.
@@ -79,16 +77,6 @@ pub(crate) struct Family {
     pub(crate) address: Option<String>,
     pub(crate) revoked_at: Option<DateTime<Utc>>,
     pub(crate) revoked_because: Option<String>,
-}
-
-impl Family {
-    /// Whose membership counts.
-    pub(crate) fn holder(&self) -> Option<Holder> {
-        match self.service_account {
-            Some(account) => Some(Holder::ServiceAccount(account)),
-            None => self.user.map(Holder::Person),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::jwt::{AUDIENCE, Claims};
 use super::model::{LIFE, LOST_ANSWER, MAX_DAYS};
-use super::signing::Published;
+use super::signing::{Published, Signer};
 use super::{Family, Issuer, RefreshHash, RefreshText, SigningKeys, Verified, store, system};
 use crate::access::Holder;
 use crate::errors::{Faults, IdentityError};
@@ -86,6 +86,7 @@ impl Tokens {
             Actor::System => return Err(nobody()),
         };
         let project = self.project(principal, new.project.as_deref()).await?;
+        let signer = self.keys.signer().await?;
         let now = self.env.now();
         let tx = self.db.write(&access.scope).await?;
         let maker = crate::keys::store::maker(&tx, &access.scope, &principal.actor).await?.ok_or_else(nobody)?;
@@ -123,8 +124,7 @@ impl Tokens {
             scopes,
             expires_at: family.expires_at,
         };
-        // Before the commit: a family whose first token nobody can sign should not be there.
-        let access_token = self.sign(&issued).await?;
+        let access_token = self.sign(&signer, &issued)?;
         tx.commit().await?;
         Ok(Issued { access: access_token, refresh, family: family.id, family_expires_at: family.expires_at })
     }
@@ -148,7 +148,7 @@ impl Tokens {
         Ok(Some(found.id))
     }
 
-    async fn sign(&self, described: &Described) -> Result<String, IdentityError> {
+    fn sign(&self, signer: &Signer, described: &Described) -> Result<String, IdentityError> {
         let now = self.env.now();
         let ends = (now + LIFE).min(described.expires_at);
         let claims = Claims {
@@ -167,7 +167,7 @@ impl Tokens {
             exp: ends.timestamp(),
             jti: uuid::Uuid::from_bytes(self.env.random_bytes()).simple().to_string(),
         };
-        let signed = self.keys.sign(|signer| self.issuer.sign(&signer.kid, &signer.key, &claims)).await?;
+        let signed = self.issuer.sign(&signer.kid, &signer.key, &claims);
         signed.map_err(|e| IdentityError::Store(StoreError::Decode(format!("an access token cannot be signed: {e}"))))
     }
 
@@ -189,6 +189,7 @@ impl Tokens {
         let scope = OrgScope::new(org);
         let now = self.env.now();
         let caller = Caller { actor: opens.actor.clone(), address: Some(address), request_id };
+        let signer = self.keys.signer().await?;
         let tx = self.db.write(&scope).await?;
         let from = address.to_canonical().to_string();
         if !store::use_up(&tx, &scope, hash, &from, now).await? {
@@ -216,7 +217,7 @@ impl Tokens {
             scopes: opens.scopes,
             expires_at: opens.expires_at,
         };
-        let access = self.sign(&described).await?;
+        let access = self.sign(&signer, &described)?;
         tx.commit().await?;
         Ok(Issued { access, refresh, family, family_expires_at: opens.expires_at })
     }

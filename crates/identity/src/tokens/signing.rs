@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use jsonwebtoken::{DecodingKey, EncodingKey};
@@ -29,14 +29,14 @@ const SIGNS: Duration = Duration::from_secs(30 * 86_400);
 const PUBLISHED_BEFORE: Duration = Duration::from_secs(3600);
 
 /// The next key is made this long before the current one ends.
-const AHEAD: Duration = Duration::from_secs(86_400);
+const AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// How long a key verifies after it signed last: the life of a token and what clocks may differ by.
 const VERIFIES_AFTER: Duration = Duration::from_secs(LIFE.as_secs() + 60);
 
 /// A key that others may check tokens with.
 #[derive(Debug, Clone)]
-pub(super) struct Published {
+pub(crate) struct Published {
     pub(super) kid: String,
     pub(super) public: Vec<u8>,
 }
@@ -54,7 +54,7 @@ struct Known {
     verifying: HashMap<String, (DecodingKey, DateTime<Utc>)>,
     published: Vec<Published>,
     /// The one that signs; none when there is none yet, or its private half cannot be opened.
-    signer: Option<Signer>,
+    signer: Option<Arc<Signer>>,
     /// Whether the key after this one is there.
     next: bool,
     /// The generation of the newest key.
@@ -90,7 +90,7 @@ impl SigningKeys {
         }
         let published = rows.iter().map(|row| Published { kid: row.kid.clone(), public: row.public_key.clone() });
         let current = rows.iter().rfind(|row| row.signs_from <= now && now < row.signs_until);
-        let signer = current.and_then(|row| self.open(row));
+        let signer = current.and_then(|row| self.open(row)).map(Arc::new);
         let next = rows.iter().any(|row| row.signs_from > now);
         Ok(Arc::new(Known { verifying, published: published.collect(), signer, next, generation }))
     }
@@ -123,13 +123,14 @@ impl SigningKeys {
         Ok(self.known().await?.published.clone())
     }
 
-    /// Hands the key that signs now to `sign`. Makes the first one, and one in the place of one that cannot be opened.
-    pub(super) async fn sign<T>(&self, sign: impl Fn(&Signer) -> T + Send) -> Result<T, IdentityError> {
+    /// The key that signs now. Makes the first one, and one in the place of one that cannot be opened: so it must be asked
+    /// for outside any other transaction.
+    pub(super) async fn signer(&self) -> Result<Arc<Signer>, IdentityError> {
         // The second attempt sees the key that the first made, or that another process made at the same time.
         for _ in 0..3 {
             let known = self.known().await?;
             match &known.signer {
-                Some(signer) if self.env.now() < signer.until => return Ok(sign(signer)),
+                Some(signer) if self.env.now() < signer.until => return Ok(Arc::clone(signer)),
                 _ => {
                     self.known.forget(&());
                     // Something may have changed since it was read.
@@ -149,7 +150,7 @@ impl SigningKeys {
         let known = self.known().await?;
         let now = self.env.now();
         match &known.signer {
-            None => self.sign(|_| ()).await?,
+            None => drop(self.signer().await?),
             Some(signer) if !known.next && signer.until - now <= AHEAD => {
                 make(&self.db, &self.env, &self.sealer, known.generation, now + PUBLISHED_BEFORE).await?;
                 self.known.forget(&());

@@ -310,6 +310,7 @@ rhiza_testkit::db_tests! {
         let owner = site.owner().await;
         let root = bearer(&owner.api_key);
         let root = [("authorization", root.as_str())];
+        site.db.clock.advance(Duration::from_secs(1));
         site.send("POST", "/projects", &root, json!({ "name": "Fraud" })).await;
         let ends = site.db.env.now() + Duration::from_secs(86_400);
         let body = json!({ "name": "k", "scopes": ["models:read", "organization:read"], "expires_at": ends });
