@@ -72,6 +72,9 @@ pub enum IdentityError {
     /// The set-up token is unknown, used, or replaced by a newer one.
     #[error("set-up token refused")]
     SetupToken,
+    /// The refresh token is unknown, used, or its family has ended.
+    #[error("refresh token refused")]
+    RefreshToken,
     /// The installation has an owner.
     #[error("already set up")]
     AlreadySetUp,
@@ -120,6 +123,7 @@ impl Coded for IdentityError {
             Self::Invalid(_) => ErrorCode::InvalidArgument,
             Self::BadCredentials
             | Self::SetupToken
+            | Self::RefreshToken
             | Self::PasskeyRefused
             | Self::ChallengeOver
             | Self::WrongCode
@@ -166,6 +170,10 @@ impl Coded for IdentityError {
             Self::Stale => "It has changed since you read it; read it again and repeat the change.".to_owned(),
             Self::SetupToken => {
                 "This set-up link is not valid. Each start of the server prints a new one; use the newest.".to_owned()
+            }
+            Self::RefreshToken => {
+                "This refresh token is not valid, or not any more. Ask for tokens anew, with your session or API key."
+                    .to_owned()
             }
             Self::AlreadySetUp => "This installation has an owner already; sign in instead.".to_owned(),
             Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),

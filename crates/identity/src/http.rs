@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::errors::IdentityError;
 use crate::{
     Identity, account, departure, explain, invitations, keys, members, organizations, passkeys, people,
-    project_members, recovery, registration, roles, second_factor, service_accounts, sessions, setup, teams,
+    project_members, recovery, registration, roles, second_factor, service_accounts, sessions, setup, teams, tokens,
 };
 
 /// The routes of set-up, sign-in, sessions, projects and keys, to be mounted under `/api/v1`.
@@ -34,6 +34,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(roles::http::router())
         .merge(keys::http::router())
         .merge(service_accounts::http::router())
+        .merge(tokens::http::router())
 }
 
 /// What lacks whoever has to prove again who they are; stands where otherwise the name of a permission does.

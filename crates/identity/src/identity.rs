@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::access::{self, Governance, Shown};
 use crate::account::Accounts;
-use crate::authenticate::{IdentityAuthenticator, Notes, Who};
+use crate::authenticate::{IdentityAuthenticator, Known, Notes, Who};
 use crate::challenges::Challenges;
 use crate::departure::Departures;
 use crate::errors::IdentityError;
@@ -34,6 +34,7 @@ use crate::service_accounts::ServiceAccounts;
 use crate::sessions::{Opened, SessionLimits, Sessions};
 use crate::setup::Setup;
 use crate::throttle::Throttle;
+use crate::tokens::{Issuer, SigningKeys, TokenGate, Tokens};
 
 /// How the slice is set up.
 #[derive(Debug, Clone)]
@@ -116,6 +117,7 @@ struct Parts {
     throttle: Throttle,
     keys: Keys,
     service_accounts: ServiceAccounts,
+    tokens: Tokens,
     setup: Setup,
     governance: Governance,
     invitations: Invitations,
@@ -164,11 +166,15 @@ impl Identity {
             known_keys: known_keys.clone(),
             known_sessions: known_sessions.clone(),
         };
+        let issuer = Issuer::new(options.links_to.as_str());
+        let signing = SigningKeys::new(db.clone(), env.clone(), options.sealer.clone(), freshness.clone());
+        let known_families = Fresh::new(freshness.clone(), REMEMBERED);
+        let known_tokens = Fresh::new(freshness.clone(), REMEMBERED);
+        let gate = TokenGate::new(db.clone(), issuer.clone(), signing.clone(), known_tokens, known_families.clone());
         let authenticator = IdentityAuthenticator::new(
             db.clone(),
             env.clone(),
-            known_keys.clone(),
-            known_sessions,
+            Known { keys: known_keys.clone(), sessions: known_sessions, tokens: gate },
             directory.clone(),
             policies.clone(),
             Arc::clone(&notes),
@@ -215,6 +221,7 @@ impl Identity {
             second_factor: second_factor.clone(),
             throttle: throttle.clone(),
         };
+        let projects = Projects::new(db.clone(), env.clone(), policies.clone(), directory);
         Ok(Self {
             parts: Arc::new(Parts {
                 passkeys: Passkeys::new(
@@ -226,7 +233,8 @@ impl Identity {
                     options.post.clone(),
                 ),
                 challenges,
-                projects: Projects::new(db.clone(), env.clone(), policies.clone(), directory),
+                tokens: Tokens::new(db.clone(), env.clone(), issuer, signing, projects.clone(), known_families),
+                projects,
                 keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
                 service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
@@ -279,13 +287,19 @@ impl Identity {
     }
 
     /// Writes down uses of keys and sessions and refused sign-ins every few seconds until `shutdown`, and once more
-    /// then. Belongs to the task tracker.
+    /// then; looks after the keys that sign tokens. Belongs to the task tracker.
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
             let stopping = tokio::select! {
                 () = shutdown.cancelled() => true,
                 () = tokio::time::sleep(NOTES_EVERY) => false,
             };
+            if !stopping && let Err(error) = self.look_after_keys().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "keys that sign tokens were not looked after"
+                );
+            }
             if let Err(error) = self.flush().await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -296,6 +310,14 @@ impl Identity {
                 return;
             }
         }
+    }
+
+    /// Makes the next key that signs access tokens when it is time, and the first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look_after_keys(&self) -> Result<(), IdentityError> {
+        self.parts.tokens.keys().keep().await
     }
 
     /// Hears of changes that other processes make to who may do what, until `shutdown`. Belongs to the task tracker.
@@ -392,6 +414,10 @@ impl Identity {
 
     pub(crate) fn governance(&self) -> &Governance {
         &self.parts.governance
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.parts.tokens
     }
 
     pub(crate) fn setup(&self) -> &Setup {

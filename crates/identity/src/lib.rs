@@ -34,6 +34,7 @@ mod sessions;
 pub mod setup;
 mod teams;
 mod throttle;
+mod tokens;
 mod trail;
 
 pub use authenticate::IdentityAuthenticator;
@@ -52,6 +53,8 @@ pub use registration::{RegistrationMode, RegistrationRules};
 pub use second_factor::SEALED_TOTP;
 pub use sessions::SessionLimits;
 pub use throttle::{Attempt, Throttle};
+pub use tokens::http::well_known;
+pub use tokens::{RotatedKey, SEALED, rotate_signing_key};
 
 use rhiza_store::{Migration, MigrationSet};
 

@@ -75,6 +75,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         settings: Settings,
     },
+    /// Look after the keys that sign access tokens.
+    Tokens {
+        #[command(subcommand)]
+        command: TokensCommand,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Save and restore an installation.
     Backup {
         #[command(subcommand)]
@@ -216,6 +223,13 @@ pub(crate) enum AuditCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// Make a new signing key, beside a running server or without. It is published at once and signs in an hour; tokens
+    /// signed with the one before stay good until they end, so nobody is signed out.
+    RotateSigningKey,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum BackupCommand {
     /// Save the database and all blobs into a new folder, while the server runs.
     Create {
@@ -255,6 +269,7 @@ mod tests {
             "rhiza admin set-plan --organization acme --plan standard --data-dir d",
             "rhiza config check --config c.toml",
             "rhiza audit verify",
+            "rhiza tokens rotate-signing-key --data-dir d",
             "rhiza backup create out --data-dir d",
             "rhiza import mlflow --uri http://h:5000 --project p --experiment a --experiment b --deleted --data-dir d",
         ] {

@@ -51,6 +51,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Doctor { settings, json } => commands::doctor::run(&settings, json).await,
         Command::Migrate { settings, dry_run } => commands::migrate::run(&settings, dry_run).await,
         Command::Audit { command, settings } => commands::audit::run(command, &settings).await,
+        Command::Tokens { command, settings } => commands::tokens::run(command, &settings).await,
         Command::Backup { command, settings } => commands::backup::run(command, &settings).await,
         Command::Import { command, settings } => commands::import::run(command, &settings).await,
         Command::Secrets { command, settings } => commands::secrets::run(command, &settings).await,

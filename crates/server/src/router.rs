@@ -92,6 +92,7 @@ impl Application {
         let (router, document) = rhiza_api::assemble(vec![
             health::router().with_state(health.clone()),
             OpenApiRouter::new().nest("/api/v1", rhiza_identity::router().with_state(identity.clone())),
+            rhiza_identity::well_known().with_state(identity.clone()),
             audit::router().with_state(AuditState { db: db.clone() }),
             jobs::router().with_state(jobs),
             mail::router().with_state(mails),

@@ -97,7 +97,7 @@ pub(crate) async fn serve(given: &Settings, role: Role) -> Result<(), Failure> {
 }
 
 /// The keys of what is stored sealed. Wrong ones are found here, before anything is served with them.
-async fn sealer(installation: &Installation) -> Result<Sealer, Failure> {
+pub(crate) async fn sealer(installation: &Installation) -> Result<Sealer, Failure> {
     let Installation { config, env, db, .. } = installation;
     let sealer = Sealer::new(secrets::load(config, env).await?, env.clone());
     secrets::check_keys(db, &sealer, env).await?;

@@ -6,4 +6,4 @@ mod system;
 
 pub(crate) use notes::{FailedSignIn, Notes};
 pub use service::IdentityAuthenticator;
-pub(crate) use service::Who;
+pub(crate) use service::{Known, Who};

@@ -18,13 +18,20 @@ use crate::access::{GOVERNING, Membership, Shown};
 use crate::keys::{self, KeyText, KnownKeys};
 use crate::organizations::{ProjectDirectory, ProjectRef, choose};
 use crate::sessions::{self, KnownSessions, SessionToken};
+use crate::tokens::TokenGate;
 
-/// Verifies sessions and API keys.
+/// What is remembered of each kind of credential.
+pub(crate) struct Known {
+    pub(crate) keys: KnownKeys,
+    pub(crate) sessions: KnownSessions,
+    pub(crate) tokens: TokenGate,
+}
+
+/// Verifies sessions, API keys and access tokens.
 pub struct IdentityAuthenticator {
     db: Db,
     env: Env,
-    keys: KnownKeys,
-    sessions: KnownSessions,
+    known: Known,
     directory: ProjectDirectory,
     policies: Policies,
     notes: Arc<Notes>,
@@ -34,19 +41,18 @@ impl IdentityAuthenticator {
     pub(crate) fn new(
         db: Db,
         env: Env,
-        keys: KnownKeys,
-        sessions: KnownSessions,
+        known: Known,
         directory: ProjectDirectory,
         policies: Policies,
         notes: Arc<Notes>,
     ) -> Self {
-        Self { db, env, keys, sessions, directory, policies, notes }
+        Self { db, env, known, directory, policies, notes }
     }
 
     async fn by_key(&self, secret: &SecretString, credentials: &Credentials) -> Result<Principal, AuthError> {
         let hash = KeyText::parse(secret.expose_secret()).ok_or(AuthError::Invalid)?.hash();
         let read = || async { Ok::<_, StoreError>(keys::system::find(&self.db, hash).await?.map(Arc::new)) };
-        let found = self.keys.get(hash, read).await.map_err(unavailable)?;
+        let found = self.known.keys.get(hash, read).await.map_err(unavailable)?;
         let opens = found.ok_or(AuthError::Invalid)?;
         if opens.revoked {
             return Err(AuthError::Revoked);
@@ -72,10 +78,34 @@ impl IdentityAuthenticator {
         self.principal(who, credentials.project.as_ref()).await
     }
 
+    async fn by_token(&self, text: &str, credentials: &Credentials) -> Result<Principal, AuthError> {
+        let now = self.env.now();
+        let (token, opens) = self.known.tokens.open(text, now).await?;
+        let Some(membership) = &opens.membership else { return Err(AuthError::Revoked) };
+        let mut limits = token.limits.intersect(opens.scopes);
+        if let Some(key) = &opens.key {
+            if key.networks.as_ref().is_some_and(|nets| !nets.contains(credentials.address)) {
+                self.notes.refused_elsewhere(opens.org, &opens.actor, credentials.address, now);
+                return Err(AuthError::AddressRefused);
+            }
+            // The key's limits as they are today, not as they were when it asked.
+            let of_role = key.role.map(|role| membership.of_role(&self.policies, role));
+            limits = key.scopes.limits(of_role).map_or(limits, |of_key| limits.intersect(of_key));
+        }
+        let who = Who {
+            org: opens.org,
+            actor: opens.actor.clone(),
+            membership,
+            shown: Shown::program(Some(limits)),
+            confined_to: opens.project,
+        };
+        self.principal(who, credentials.project.as_ref()).await
+    }
+
     async fn by_session(&self, token: &SecretString, asked: Option<&RequestedProject>) -> Result<Principal, AuthError> {
         let hash = SessionToken::parse(token.expose_secret()).ok_or(AuthError::Invalid)?.hash();
         let read = || async { Ok::<_, StoreError>(sessions::system::find(&self.db, hash).await?.map(Arc::new)) };
-        let found = self.sessions.get(hash, read).await.map_err(unavailable)?;
+        let found = self.known.sessions.get(hash, read).await.map_err(unavailable)?;
         let opens = found.ok_or(AuthError::Invalid)?;
         if opens.revoked {
             return Err(AuthError::Revoked);
@@ -148,7 +178,11 @@ impl Authenticator for IdentityAuthenticator {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Principal, AuthError> {
         match &credentials.presented {
             Presented::Bearer(key) | Presented::ApiKey(key) | Presented::Basic { password: key, .. } => {
-                self.by_key(key, credentials).await
+                // Keys have no dots, and tokens have two.
+                match key.expose_secret() {
+                    token if token.contains('.') => self.by_token(token, credentials).await,
+                    _ => self.by_key(key, credentials).await,
+                }
             }
             Presented::Session(token) => self.by_session(token, credentials.project.as_ref()).await,
         }

@@ -55,7 +55,7 @@ impl Networks {
 
     /// Reads stored networks. What cannot be read lets nobody in.
     #[must_use]
-    pub(super) fn from_stored(value: &serde_json::Value) -> Self {
+    pub(crate) fn from_stored(value: &serde_json::Value) -> Self {
         let texts = value.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
         Self(texts.filter_map(network).collect())
     }

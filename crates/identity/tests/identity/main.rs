@@ -16,3 +16,4 @@ mod second_factor;
 mod service_accounts;
 mod sessions_keys_projects;
 mod site;
+mod tokens;

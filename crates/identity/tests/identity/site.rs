@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 pub(crate) const SETS: &[MigrationSet] = &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS];
 pub(crate) const PASSWORD: &str = "tin kettle orbit 9";
-/// The site that passkeys are made for.
+/// The site that passkeys are made for, and that tokens are from.
 pub(crate) const SITE: &str = "http://localhost:8080";
 pub(crate) const HOST: (&str, &str) = ("host", "127.0.0.1:8080");
 pub(crate) const OURS: (&str, &str) = ("origin", "http://127.0.0.1:8080");
@@ -39,7 +39,7 @@ pub(crate) struct Site {
     app: Router,
     pub(crate) identity: Identity,
     pub(crate) db: TestDb,
-    sealer: Sealer,
+    pub(crate) sealer: Sealer,
     registration: RegistrationRules,
     tasks: Tasks,
 }
@@ -61,7 +61,8 @@ fn process(db: &TestDb, sealer: &Sealer, registration: RegistrationRules) -> (Ro
     };
     let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
     let (routes, _) = rhiza_identity::router().with_state(identity.clone()).split_for_parts();
-    let router = Router::new().nest("/api/v1", routes);
+    let (well_known, _) = rhiza_identity::well_known().with_state(identity.clone()).split_for_parts();
+    let router = Router::new().nest("/api/v1", routes).merge(well_known);
     let router = authz::protect(router, identity.authenticator(), OriginPolicy::default());
     (rhiza_web::stack(router, &WebConfig::default(), db.env.clone()), identity)
 }
@@ -90,6 +91,11 @@ impl Site {
         (self.app, self.identity) = process(&self.db, &self.sealer, self.registration.clone());
     }
 
+    /// Another process of this site.
+    pub(crate) fn beside(&self) -> Beside {
+        Beside(process(&self.db, &self.sealer, self.registration.clone()).0)
+    }
+
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
         self.send_from("127.0.0.1:5000", method, path, headers, body).await
     }
@@ -102,26 +108,7 @@ impl Site {
         headers: &[(&str, &str)],
         body: Value,
     ) -> Reply {
-        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            request = request.header(HOST.0, HOST.1);
-        }
-        let text = if body.is_null() { String::new() } else { body.to_string() };
-        let peer: SocketAddr = peer.parse().unwrap();
-        let request = request.header(header::CONTENT_TYPE, "application/json").extension(ConnectInfo(peer));
-        let response = self.app.clone().oneshot(request.body(Body::from(text)).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let cookie = parts.headers.get(header::SET_COOKIE).map(|v| v.to_str().unwrap().to_owned());
-        Reply {
-            status: parts.status.as_u16(),
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            cookie,
-            headers: parts.headers,
-        }
+        ask(&self.app, peer, method, path, headers, body).await
     }
 
     /// Lets the jobs run that write letters.
@@ -255,6 +242,40 @@ impl Site {
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send("GET", path, headers, Value::Null).await
+    }
+}
+
+/// Another process on the same database.
+pub(crate) struct Beside(Router);
+
+impl Beside {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+        ask(&self.0, "127.0.0.1:5000", method, path, headers, body).await
+    }
+}
+
+/// A request, and what comes back. Paths are those under `/api/v1`, well-known ones apart.
+async fn ask(app: &Router, peer: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    let root = if path.starts_with("/.well-known/") { "" } else { "/api/v1" };
+    let mut request = Request::builder().method(method).uri(format!("{root}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header(HOST.0, HOST.1);
+    }
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let peer: SocketAddr = peer.parse().unwrap();
+    let request = request.header(header::CONTENT_TYPE, "application/json").extension(ConnectInfo(peer));
+    let response = app.clone().oneshot(request.body(Body::from(text)).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let cookie = parts.headers.get(header::SET_COOKIE).map(|v| v.to_str().unwrap().to_owned());
+    Reply {
+        status: parts.status.as_u16(),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        cookie,
+        headers: parts.headers,
     }
 }
 

@@ -29,6 +29,10 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v1/auth/reset-password"),
     ("POST", "/api/v1/auth/confirm-email"),
     ("POST", "/api/v1/auth/invitation"),
+    // The refresh token is the credential.
+    ("POST", "/api/v1/auth/tokens/refresh"),
+    // Public halves of the keys that sign access tokens.
+    ("GET", "/.well-known/jwks.json"),
     // What the API looks like.
     ("GET", "/api/openapi.json"),
     ("GET", "/docs"),

@@ -14,6 +14,7 @@ mod import_wire;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod secrets;
+pub(crate) mod tokens;
 
 use crate::error::Failure;
 

@@ -182,6 +182,12 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
         ],
         "deleteKey" => vec![write(Missing).at("key_id", &t.key)],
         "rotateKey" => vec![write(Missing).at("key_id", &t.key).json(json!({"overlap_seconds": 60}))],
+        "createTokens" => vec![
+            write(Nothing).json(json!({"name": "another client"})).viewer(201),
+            write(Refused(422)).json(json!({"name": "their project", "project": t.project})).viewer(201),
+        ],
+        "listTokens" => vec![read(Nothing).volatile()],
+        "revokeTokens" => vec![write(Missing).at("family_id", &t.family).viewer(404)],
         "listServiceAccounts" => vec![read(Nothing)],
         "createServiceAccount" => {
             vec![write(Nothing).json(json!({"name": unique("another account "), "role": "viewer"}))]

@@ -184,6 +184,7 @@ impl World {
             team,
             team_member,
             member: self.colleague(key, &name("member")),
+            family: text(&call("POST", "/api/v1/auth/tokens", json!({"name": name("client")}))["family"]),
             session: self.sign_in(key).0,
             job: self.job(key),
             passkey: self.passkey(key),
@@ -352,6 +353,7 @@ pub(crate) struct Things {
     pub(crate) team_member: String,
     /// A member, by id.
     pub(crate) member: String,
+    pub(crate) family: String,
     pub(crate) session: String,
     pub(crate) job: String,
 }
@@ -371,6 +373,7 @@ impl Things {
             &self.role,
             &self.member,
             &self.service_account,
+            &self.family,
         ];
         all.into_iter().cloned().collect()
     }
