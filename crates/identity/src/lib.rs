@@ -54,7 +54,7 @@ pub use second_factor::SEALED_TOTP;
 pub use sessions::SessionLimits;
 pub use throttle::{Attempt, Throttle};
 pub use tokens::http::well_known;
-pub use tokens::{RotatedKey, SEALED, rotate_signing_key};
+pub use tokens::{RotatedKey, SEALED_SIGNING_KEYS, rotate_signing_key};
 
 use rhiza_store::{Migration, MigrationSet};
 

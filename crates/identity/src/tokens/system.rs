@@ -16,7 +16,7 @@ use crate::access::{self, Holder, Membership};
 use crate::keys::{Networks, Scopes, store::read_limit};
 
 /// The private halves of signing keys, for the rotation of master keys.
-pub const SEALED: SealedColumn = SealedColumn {
+pub const SEALED_SIGNING_KEYS: SealedColumn = SealedColumn {
     table: "signing_keys",
     key: &[("kid", KeyKind::Text)],
     column: "sealed_private_key",
