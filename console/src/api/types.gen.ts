@@ -382,6 +382,29 @@ export type CreateTeam = {
 };
 
 /**
+ * Tokens to be made.
+ */
+export type CreateTokens = {
+    /**
+     * After how many days they cannot be renewed any more: 30 when absent.
+     */
+    expires_in_days?: number | null;
+    /**
+     * What they are for, to know them again in the list.
+     */
+    name: string;
+    /**
+     * The only project they enter, by slug or id. Absent: as the credential of this request.
+     */
+    project?: string | null;
+    /**
+     * Permissions such as `experiments:write`, or `*` for everything that the credential of this request allows.
+     * Absent: what a training script needs, and nothing that manages people, projects or keys.
+     */
+    scopes?: Array<string> | null;
+};
+
+/**
  * A new key with its secret.
  */
 export type CreatedKey = {
@@ -2980,6 +3003,20 @@ export type PageTeam = {
 };
 
 /**
+ * A page of a list.
+ */
+export type PageTokenFamily = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<TokenFamily>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
  * A passkey.
  */
 export type Passkey = {
@@ -3308,6 +3345,13 @@ export type RecoveryCodes = {
      * Each works once.
      */
     recovery_codes: Array<string>;
+};
+
+/**
+ * A refresh token.
+ */
+export type RefreshTokens = {
+    refresh_token: string;
 };
 
 /**
@@ -3844,6 +3888,25 @@ export type SignIn = {
 };
 
 /**
+ * A public key (RFC 8037).
+ */
+export type SigningKey = {
+    alg: string;
+    crv: string;
+    kid: string;
+    kty: string;
+    use: string;
+    x: string;
+};
+
+/**
+ * Public keys (RFC 7517).
+ */
+export type SigningKeySet = {
+    keys: Array<SigningKey>;
+};
+
+/**
  * Which stage of life to look at.
  */
 export type StageView = 'active' | 'deleted' | 'all';
@@ -3884,6 +3947,73 @@ export type TeamOf = {
     organization: string;
     since: string;
     team: string;
+};
+
+/**
+ * A chain of tokens.
+ */
+export type TokenFamily = {
+    created_at: string;
+    expires_at: string;
+    id: string;
+    /**
+     * Where it was made or renewed last.
+     */
+    ip?: string | null;
+    /**
+     * The API key that asked for it, and with which it ends.
+     */
+    key_id?: string | null;
+    /**
+     * When it was renewed last.
+     */
+    last_used_at?: string | null;
+    name: string;
+    /**
+     * The only project it enters.
+     */
+    project_id?: string | null;
+    revoked_at?: string | null;
+    /**
+     * Why: `revoked` by somebody, or `reuse` of a used refresh token.
+     */
+    revoked_because?: string | null;
+    scopes: Array<string>;
+    /**
+     * The service account it acts for.
+     */
+    service_account_id?: string | null;
+    /**
+     * The person it acts for.
+     */
+    user_id?: string | null;
+};
+
+/**
+ * An access token, and the refresh token for the next one.
+ */
+export type TokenPair = {
+    /**
+     * A JWT, to be sent as `Authorization: Bearer …`.
+     */
+    access_token: string;
+    /**
+     * Seconds for which the access token is good.
+     */
+    expires_in: number;
+    /**
+     * The chain of tokens that begins here.
+     */
+    family: string;
+    /**
+     * When it cannot be renewed any more.
+     */
+    family_expires_at: string;
+    /**
+     * Works once: the answer carries the next one.
+     */
+    refresh_token: string;
+    token_type: string;
 };
 
 /**
@@ -4007,6 +4137,72 @@ export type VersionLineage = {
      */
     run_id?: string | null;
 };
+
+export type GetSigningKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/.well-known/jwks.json';
+};
+
+export type GetSigningKeysErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetSigningKeysError = GetSigningKeysErrors[keyof GetSigningKeysErrors];
+
+export type GetSigningKeysResponses = {
+    200: SigningKeySet;
+};
+
+export type GetSigningKeysResponse = GetSigningKeysResponses[keyof GetSigningKeysResponses];
 
 export type MlflowProxyListArtifactsData = {
     body?: never;
@@ -11795,6 +11991,138 @@ export type SwitchOrganizationResponses = {
 
 export type SwitchOrganizationResponse = SwitchOrganizationResponses[keyof SwitchOrganizationResponses];
 
+export type CreateTokensData = {
+    body: CreateTokens;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/tokens';
+};
+
+export type CreateTokensErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateTokensError = CreateTokensErrors[keyof CreateTokensErrors];
+
+export type CreateTokensResponses = {
+    201: TokenPair;
+};
+
+export type CreateTokensResponse = CreateTokensResponses[keyof CreateTokensResponses];
+
+export type RefreshTokensData = {
+    body: RefreshTokens;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/tokens/refresh';
+};
+
+export type RefreshTokensErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RefreshTokensError = RefreshTokensErrors[keyof RefreshTokensErrors];
+
+export type RefreshTokensResponses = {
+    200: TokenPair;
+};
+
+export type RefreshTokensResponse = RefreshTokensResponses[keyof RefreshTokensResponses];
+
 export type VerifyEmailData = {
     body: LetterToken;
     path?: never;
@@ -16991,6 +17319,155 @@ export type AddTeamMemberResponses = {
 };
 
 export type AddTeamMemberResponse = AddTeamMemberResponses[keyof AddTeamMemberResponses];
+
+export type ListTokensData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/tokens';
+};
+
+export type ListTokensErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListTokensError = ListTokensErrors[keyof ListTokensErrors];
+
+export type ListTokensResponses = {
+    200: PageTokenFamily;
+};
+
+export type ListTokensResponse = ListTokensResponses[keyof ListTokensResponses];
+
+export type RevokeTokensData = {
+    body?: never;
+    path: {
+        /**
+         * The family's id.
+         */
+        family_id: string;
+    };
+    query?: never;
+    url: '/api/v1/tokens/{family_id}';
+};
+
+export type RevokeTokensErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RevokeTokensError = RevokeTokensErrors[keyof RevokeTokensErrors];
+
+export type RevokeTokensResponses = {
+    /**
+     * Revoked.
+     */
+    204: void;
+};
+
+export type RevokeTokensResponse = RevokeTokensResponses[keyof RevokeTokensResponses];
 
 export type LoadExampleData = {
     body?: never;

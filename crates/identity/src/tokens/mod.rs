@@ -16,9 +16,5 @@ pub(crate) use jwt::{Issuer, Verified};
 pub(crate) use model::{Family, RefreshHash, RefreshText};
 pub(crate) use service::{Issued, KnownFamilies, KnownTokens, NewFamily, Tokens};
 pub(crate) use signing::SigningKeys;
-<<<<<<< ours
 pub use signing::{RotatedKey, rotate_signing_key};
-pub use system::SEALED;
-=======
 pub use system::SEALED_SIGNING_KEYS;
->>>>>>> theirs
