@@ -38,6 +38,8 @@ impl Engines {
 
     /// The owner of another organisation.
     pub(crate) async fn stranger(&self) -> Person {
+        // Theirs is not the installation's first organisation.
+        self.site.db.clock.advance(std::time::Duration::from_secs(1));
         self.site.add_member(None, "eve@example.com", Role::Owner).await;
         sign_in(&self.site, "eve@example.com").await
     }
