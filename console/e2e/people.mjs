@@ -152,14 +152,14 @@ async function invite(browser, page, server, state) {
     expect((await admin(guest).getByText('Invitations').count()) === 0, 'the page of invitations is offered');
     await guest.getByRole('button', { name: 'Why?' }).click();
     const why = guest.getByRole('dialog', { name: 'Why this is not allowed' });
-    await why.getByText('members:manage').waitFor();
+    await why.getByText('members:manage').first().waitFor();
     await why.getByText('reviewer').first().waitFor();
     await inspect(guest, 'why-denied');
     await guest.screenshot({ path: `${results}why-denied.png` });
     await guest.keyboard.press('Escape');
     await guest.goto(`${server.url}/p/${state.project}/experiments`);
     await guest.getByRole('button', { name: /Why can I not/ }).click();
-    await guest.getByRole('dialog').getByText('experiments:write').waitFor();
+    await guest.getByRole('dialog').getByText('experiments:write').first().waitFor();
     await guest.keyboard.press('Escape');
   }, guest);
   await check('and the server denies it, whatever a page offers', async () => {
