@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationMode, RegistrationRules, SessionLimits};
 use rhiza_kernel::Env;
-use rhiza_platform::audit::{self, AuditState, Denials};
+use rhiza_platform::audit::{self, AuditState, Denials, Retain};
 use rhiza_platform::authz;
 use rhiza_platform::config::{Config, Environment, Registration};
 use rhiza_platform::events::Hub;
@@ -118,6 +118,8 @@ impl Application {
             .schedule(mail::PURGE_SCHEDULE)
             .register(Arc::new(limits::Purge(db.clone())))
             .schedule(limits::PURGE_SCHEDULE)
+            .register(Arc::new(Retain::new(db.clone(), sealer.clone(), config.audit.retention_days)))
+            .schedule(audit::RETAIN_SCHEDULE)
             .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
