@@ -103,7 +103,7 @@ impl Application {
         let router = router.fallback(http_console::fallback);
         let router = idempotency::layer(router, db.clone(), env.clone(), tasks.clone());
         let router = limits::principal_layer(router, limiter.clone(), quotas.clone());
-        let denials = Denials::default();
+        let denials = identity.denials().clone();
         let router = audit::watch(router, denials.clone(), env.clone());
         let router = authz::protect(router, identity.authenticator(), OriginPolicy::new(origins));
         let router = limits::address_layer(router, limiter.clone(), plans);

@@ -34,7 +34,10 @@ pub struct AuditState {
 /// The audit routes.
 #[must_use]
 pub fn router() -> OpenApiRouter<AuditState> {
-    OpenApiRouter::new().routes(routes!(list_audit_entries)).routes(routes!(export_audit_entries)).merge(http_checkpoints::router())
+    OpenApiRouter::new()
+        .routes(routes!(list_audit_entries))
+        .routes(routes!(export_audit_entries))
+        .merge(http_checkpoints::router())
 }
 
 /// One entry of the audit chain.
