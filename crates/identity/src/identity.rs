@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhiza_kernel::Env;
+use rhiza_platform::audit::Denials;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
 use rhiza_platform::limits::{KnownPlaces, Limiter};
 use rhiza_platform::mail::Post;
@@ -266,6 +267,12 @@ impl Identity {
     #[must_use]
     pub fn authenticator(&self) -> Arc<dyn Authenticator> {
         Arc::clone(&self.parts.authenticator) as Arc<dyn Authenticator>
+    }
+
+    /// Keys that were refused although it is known whose they are. Whoever records denials records these too.
+    #[must_use]
+    pub fn denials(&self) -> &Denials {
+        self.parts.authenticator.denials()
     }
 
     /// Projects: look-ups for other slices.

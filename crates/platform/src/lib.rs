@@ -28,5 +28,6 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
         Migration { version: 2, name: "mail", sql: include_str!("migrations/0002_mail.sql") },
         Migration { version: 3, name: "secrets", sql: include_str!("migrations/0003_secrets.sql") },
         Migration { version: 4, name: "limits", sql: include_str!("migrations/0004_limits.sql") },
+        Migration { version: 5, name: "audit", sql: include_str!("migrations/0005_audit.sql") },
     ],
 };

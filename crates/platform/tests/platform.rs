@@ -4,6 +4,8 @@
 
 #[path = "platform/audit.rs"]
 mod audit;
+#[path = "platform/audit_retention.rs"]
+mod audit_retention;
 #[path = "platform/backup.rs"]
 mod backup;
 #[path = "platform/http.rs"]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationMode, RegistrationRules, SessionLimits};
 use rhiza_kernel::Env;
-use rhiza_platform::audit::{self, AuditState, Denials};
+use rhiza_platform::audit::{self, AuditState, Denials, Retain};
 use rhiza_platform::authz;
 use rhiza_platform::config::{Config, Environment, Registration};
 use rhiza_platform::events::Hub;
@@ -104,7 +104,7 @@ impl Application {
         let router = router.fallback(http_console::fallback);
         let router = idempotency::layer(router, db.clone(), env.clone(), tasks.clone());
         let router = limits::principal_layer(router, limiter.clone(), quotas.clone());
-        let denials = Denials::default();
+        let denials = identity.denials().clone();
         let router = audit::watch(router, denials.clone(), env.clone());
         let router = authz::protect(router, identity.authenticator(), OriginPolicy::new(origins));
         let router = limits::address_layer(router, limiter.clone(), plans);
@@ -119,6 +119,8 @@ impl Application {
             .schedule(mail::PURGE_SCHEDULE)
             .register(Arc::new(limits::Purge(db.clone())))
             .schedule(limits::PURGE_SCHEDULE)
+            .register(Arc::new(Retain::new(db.clone(), sealer.clone(), config.audit.retention_days)))
+            .schedule(audit::RETAIN_SCHEDULE)
             .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rhiza_platform::audit;
 use rhiza_platform::config::{Config, Environment};
 use rhiza_platform::runtime::Tasks;
 use rhiza_platform::secrets::{self, Sealer};
@@ -101,6 +102,7 @@ pub(crate) async fn sealer(installation: &Installation) -> Result<Sealer, Failur
     let Installation { config, env, db, .. } = installation;
     let sealer = Sealer::new(secrets::load(config, env).await?, env.clone());
     secrets::check_keys(db, &sealer, env).await?;
+    audit::ensure_key(db, &sealer, env).await?;
     Ok(sealer)
 }
 

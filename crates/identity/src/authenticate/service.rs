@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{Env, OrgId, ProjectId};
+use rhiza_platform::audit::{Denials, Denied};
 use rhiza_platform::authz::{
-    Actor, AuthError, Authenticator, Credentials, Policies, Presented, Principal, ProjectChoice, ProjectHeader,
+    Actor, AuthError, Authenticator, Caller, Credentials, Policies, Presented, Principal, ProjectChoice, ProjectHeader,
     RequestedProject,
 };
 use rhiza_store::{Db, StoreError};
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Notes;
 use crate::access::{GOVERNING, Membership, Shown};
+use crate::keys::system::Opens;
 use crate::keys::{self, KeyText, KnownKeys};
 use crate::organizations::{ProjectDirectory, ProjectRef, choose};
 use crate::sessions::{self, KnownSessions, SessionToken};
@@ -35,6 +37,7 @@ pub struct IdentityAuthenticator {
     directory: ProjectDirectory,
     policies: Policies,
     notes: Arc<Notes>,
+    denials: Denials,
 }
 
 impl IdentityAuthenticator {
@@ -46,7 +49,25 @@ impl IdentityAuthenticator {
         policies: Policies,
         notes: Arc<Notes>,
     ) -> Self {
-        Self { db, env, known, directory, policies, notes }
+        Self { db, env, known, directory, policies, notes, denials: Denials::default() }
+    }
+
+    /// Keys that were refused although it is known whose they are, on their way into the audit chain.
+    pub(crate) const fn denials(&self) -> &Denials {
+        &self.denials
+    }
+
+    /// Notes that a key was refused. What no organisation ever had is nobody's attempt: it is only counted by limits.
+    fn refused(&self, opens: &Opens, credentials: &Credentials, reason: &str) {
+        let actor = opens.actor.clone();
+        let denied = Denied {
+            org: opens.org,
+            caller: Caller { actor, address: Some(credentials.address), request_id: None },
+            action: "identity.key.refuse",
+            subject: opens.key.to_string(),
+            reason: reason.to_owned(),
+        };
+        self.denials.note(denied, &self.env);
     }
 
     async fn by_key(&self, secret: &SecretString, credentials: &Credentials) -> Result<Principal, AuthError> {
@@ -55,13 +76,18 @@ impl IdentityAuthenticator {
         let found = self.known.keys.get(hash, read).await.map_err(unavailable)?;
         let opens = found.ok_or(AuthError::Invalid)?;
         if opens.revoked {
+            self.refused(&opens, credentials, "revoked");
             return Err(AuthError::Revoked);
         }
         let now = self.env.now();
         if has_passed(opens.expires_at, now) {
+            self.refused(&opens, credentials, "expired");
             return Err(AuthError::Expired);
         }
-        let Some(membership) = &opens.membership else { return Err(AuthError::Revoked) };
+        let Some(membership) = &opens.membership else {
+            self.refused(&opens, credentials, "its owner has left");
+            return Err(AuthError::Revoked);
+        };
         if opens.networks.as_ref().is_some_and(|nets| !nets.contains(credentials.address)) {
             self.notes.refused_elsewhere(opens.org, &opens.actor, credentials.address, now);
             return Err(AuthError::AddressRefused);

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::http_checkpoints;
 use super::model::Recorded;
 use super::store::{self, Filter};
 use crate::authz::{AllowedOrg, need};
@@ -33,7 +34,10 @@ pub struct AuditState {
 /// The audit routes.
 #[must_use]
 pub fn router() -> OpenApiRouter<AuditState> {
-    OpenApiRouter::new().routes(routes!(list_audit_entries)).routes(routes!(export_audit_entries))
+    OpenApiRouter::new()
+        .routes(routes!(list_audit_entries))
+        .routes(routes!(export_audit_entries))
+        .merge(http_checkpoints::router())
 }
 
 /// One entry of the audit chain.

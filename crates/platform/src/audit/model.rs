@@ -178,6 +178,11 @@ pub enum ChainFault {
     },
     /// The head names another last entry than the chain has.
     Head,
+    /// A checkpoint that no key of this installation signed: entries before it were not dropped by policy.
+    Checkpoint {
+        /// Its place.
+        seq: i64,
+    },
 }
 
 /// The outcome of checking one organisation's chain.
@@ -187,6 +192,8 @@ pub struct ChainReport {
     pub organization_id: OrgId,
     /// Entries looked at.
     pub entries: i64,
+    /// The last place that was dropped by policy, as a checkpoint says that holds; 0 when the chain is whole.
+    pub dropped_to: i64,
     /// What is wrong; empty when the chain holds. At most [`ChainCheck::MAX_FAULTS`] are listed.
     pub faults: Vec<ChainFault>,
 }
@@ -205,6 +212,7 @@ impl fmt::Display for ChainFault {
             Self::Altered { seq } => write!(f, "entry {seq} was altered"),
             Self::Deleted { seq } => write!(f, "entry {seq} was deleted"),
             Self::Inserted { seq } => write!(f, "entry {seq} was inserted"),
+            Self::Checkpoint { seq } => write!(f, "the checkpoint at {seq} is forged, or its key is not at hand"),
             Self::Head => f.write_str("the head does not belong to the last entry"),
         }
     }
@@ -212,7 +220,11 @@ impl fmt::Display for ChainFault {
 
 impl fmt::Display for ChainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} entries, ", self.organization_id, self.entries)?;
+        write!(f, "{}: {} entries", self.organization_id, self.entries)?;
+        if self.dropped_to > 0 {
+            write!(f, " after the checkpoint at {}", self.dropped_to)?;
+        }
+        f.write_str(", ")?;
         if self.is_intact() {
             return f.write_str("intact");
         }
@@ -227,6 +239,7 @@ impl fmt::Display for ChainReport {
 /// Checks entries one by one, in order.
 #[derive(Debug)]
 pub(super) struct ChainCheck {
+    start: i64,
     next: i64,
     prev: Vec<u8>,
     entries: i64,
@@ -238,10 +251,25 @@ impl ChainCheck {
     pub(super) const MAX_FAULTS: usize = 100;
 
     pub(super) fn new() -> Self {
-        Self { next: 1, prev: GENESIS.to_vec(), entries: 0, faults: Vec::new() }
+        Self::after(0, GENESIS.to_vec())
     }
 
-    fn fault(&mut self, fault: ChainFault) {
+    /// For a chain whose entries up to place `seq`, the last with that hash, were dropped.
+    pub(super) const fn after(seq: i64, hash: Vec<u8>) -> Self {
+        Self { start: seq, next: seq + 1, prev: hash, entries: 0, faults: Vec::new() }
+    }
+
+    /// The place expected next.
+    pub(super) const fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Ends in the midst of a chain: entries looked at, the last hash, and the faults.
+    pub(super) fn stop(self) -> (i64, Vec<u8>, Vec<ChainFault>) {
+        (self.entries, self.prev, self.faults)
+    }
+
+    pub(super) fn fault(&mut self, fault: ChainFault) {
         if self.faults.len() < Self::MAX_FAULTS {
             self.faults.push(fault);
         }
@@ -250,6 +278,11 @@ impl ChainCheck {
     /// Looks at the next entry; `head` is the last place the head knows of.
     pub(super) fn look(&mut self, entry: &Recorded, head: i64) {
         self.entries += 1;
+        if entry.seq <= self.start {
+            // What was dropped does not come back.
+            self.fault(ChainFault::Inserted { seq: entry.seq });
+            return;
+        }
         let gap = entry.seq > self.next;
         while self.next < entry.seq && self.faults.len() < Self::MAX_FAULTS {
             self.fault(ChainFault::Deleted { seq: self.next });
@@ -257,7 +290,7 @@ impl ChainCheck {
         }
         if entry.digest().as_slice() != entry.hash {
             self.fault(ChainFault::Altered { seq: entry.seq });
-        } else if entry.seq > head || entry.seq < 1 || (!gap && entry.prev_hash != self.prev) {
+        } else if entry.seq > head || (!gap && entry.prev_hash != self.prev) {
             self.fault(ChainFault::Inserted { seq: entry.seq });
         }
         self.next = entry.seq + 1;
@@ -276,7 +309,7 @@ impl ChainCheck {
         } else if seq == self.next - 1 && hash != self.prev {
             self.fault(ChainFault::Head);
         }
-        ChainReport { organization_id: org, entries: self.entries, faults: self.faults }
+        ChainReport { organization_id: org, entries: self.entries, dropped_to: self.start, faults: self.faults }
     }
 }
 

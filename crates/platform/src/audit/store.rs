@@ -5,7 +5,9 @@ use rhiza_kernel::{AuditId, Env, OrgScope, TypedId as _};
 use rhiza_store::{FromQueryResult, StoreError, Tx, Value, binds, sea_orm};
 use uuid::Uuid;
 
-use super::model::{ChainCheck, ChainReport, Entry, GENESIS, Recorded};
+use super::checkpoint::TrustedKeys;
+use super::model::{ChainReport, Entry, GENESIS, Recorded};
+use super::store_checkpoints;
 
 const COLUMNS: &str = "org_id, seq, audit_id, at, actor_kind, actor_id, actor_label, action, subject, before_text, \
                        after_text, address, request_id, prev_hash, hash";
@@ -114,6 +116,11 @@ pub async fn record(tx: &Tx, scope: &OrgScope, entry: Entry, env: &Env) -> Resul
     Ok(id)
 }
 
+/// Takes the chain's lock until the transaction ends.
+pub(super) async fn lock(tx: &Tx, scope: &OrgScope) -> Result<(), StoreError> {
+    lock_head(tx, scope).await.map(|_| ())
+}
+
 async fn lock_head(tx: &Tx, scope: &OrgScope) -> Result<Head, StoreError> {
     let org = scope.org.uuid();
     let sql = format!("SELECT seq, hash FROM audit_heads WHERE org_id = $1{}", tx.dialect().for_update());
@@ -129,7 +136,8 @@ async fn lock_head(tx: &Tx, scope: &OrgScope) -> Result<Head, StoreError> {
     tx.fetch_one(&sql, binds![org]).await
 }
 
-fn truncated(at: DateTime<Utc>) -> DateTime<Utc> {
+/// As databases keep it.
+pub(super) fn truncated(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
 }
 
@@ -229,17 +237,28 @@ pub async fn list(
     Ok(rows.into_iter().map(Recorded::from).collect())
 }
 
-/// Walks the organisation's whole chain and tells what is wrong with it.
+/// Walks the organisation's whole chain and tells what is wrong with it. Checkpoints are not believed: for chains that
+/// no entry was dropped from.
+///
+/// # Errors
+/// As [`verify_trusting`].
+pub async fn verify(tx: &Tx, scope: &OrgScope) -> Result<ChainReport, StoreError> {
+    verify_trusting(tx, scope, &TrustedKeys::none()).await
+}
+
+/// Walks the organisation's chain, which may begin at a checkpoint that a trusted key signed, and tells what is wrong
+/// with it.
 ///
 /// # Errors
 /// Database failures. A broken chain is no error but a report with faults.
-pub async fn verify(tx: &Tx, scope: &OrgScope) -> Result<ChainReport, StoreError> {
+pub async fn verify_trusting(tx: &Tx, scope: &OrgScope, trusted: &TrustedKeys) -> Result<ChainReport, StoreError> {
     let org = scope.org.uuid();
     let head: Option<Head> =
         tx.fetch_optional("SELECT seq, hash FROM audit_heads WHERE org_id = $1", binds![org]).await?;
     let head = head.map(|h| (h.seq, h.hash));
     let last = head.as_ref().map_or(0, |h| h.0);
-    let mut check = ChainCheck::new();
+    let (mut check, forged) = store_checkpoints::beginning(tx, scope, trusted).await?;
+    forged.into_iter().for_each(|fault| check.fault(fault));
     let mut after = i64::MIN;
     loop {
         let rows = ascending(tx, scope, after).await?;

@@ -11,7 +11,7 @@ mod secrets;
 pub use check::{Fault, Faults, check};
 pub use layers::load;
 pub use model::{
-    Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, MailConfig,
+    AuditConfig, Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, MailConfig,
     OutboundConfig, PlanConfig, Registration, SecretsConfig, ServerConfig, StorageConfig, TelemetryConfig,
     TrackingConfig,
 };

@@ -19,6 +19,7 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     pub identity: IdentityConfig,
     pub jobs: JobsConfig,
+    pub audit: AuditConfig,
     pub outbound: OutboundConfig,
     pub limits: LimitsConfig,
     pub tracking: TrackingConfig,
@@ -107,6 +108,12 @@ pub enum Registration {
 #[serde(deny_unknown_fields)]
 pub struct JobsConfig {
     pub concurrency: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    pub retention_days: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

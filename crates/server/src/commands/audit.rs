@@ -1,5 +1,7 @@
 //! `rhiza audit verify`: proves every organisation's chain.
 
+use rhiza_platform::audit;
+use rhiza_platform::secrets::{self, Sealer};
 use serde_json::json;
 
 use crate::cli::{AuditCommand, Settings};
@@ -11,7 +13,10 @@ use crate::settings;
 pub(crate) async fn run(command: AuditCommand, given: &Settings) -> Result<(), Failure> {
     let AuditCommand::Verify { json } = command;
     let installation = Installation::open(settings::load(given)?).await?;
-    let reports = rhiza_platform::audit::verify_all(&installation.db).await?;
+    let Installation { config, env, db, .. } = &installation;
+    let sealer = Sealer::new(secrets::load(config, env).await?, env.clone());
+    let trusted = audit::trusted_keys(db, &sealer).await?;
+    let reports = audit::verify_all_trusting(db, &trusted).await?;
     installation.close().await?;
     let broken = reports.iter().filter(|report| !report.is_intact()).count();
     if json {

@@ -39,9 +39,18 @@ fn denials_outlive_the_server(place: &Place, key: &str) {
     let body = Payload::Json(json!({"name": "x"}));
     let reply = server.ask("POST", "/api/2.0/mlflow/registered-models/create", Some(narrow), &body);
     assert_eq!(reply.status, 403, "{}", reply.body);
+    server.call("DELETE", &format!("/api/v1/keys/{id}"), key, &Payload::None);
+    assert_eq!(server.get("/api/v1/me", Some(narrow)).0, 401);
+    assert_eq!(server.get("/api/v1/me", Some("rz_live_nonsense")).0, 401);
     assert_eq!(server.stop().0, Some(0));
 
     let server = Server::start(place);
+    let refused = server.call("GET", "/api/v1/audit?action=identity.key.refuse", key, &Payload::None);
+    assert_eq!(refused["items"].as_array().unwrap().len(), 1, "{refused}");
+    assert_eq!(
+        (&refused["items"][0]["subject"], &refused["items"][0]["after"]["reason"]),
+        (&json!(id), &json!("revoked"))
+    );
     let found = server.call("GET", &format!("/api/v1/audit?action=authz&actor={id}"), key, &Payload::None);
     let mut told: Vec<(String, String, u64)> = found["items"]
         .as_array()

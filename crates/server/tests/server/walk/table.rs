@@ -215,6 +215,7 @@ fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
             read(Nothing).query("text", &t.project).query("since", "2020-01-01T00:00:00Z").volatile().viewer(403),
             read(Nothing).query("address", "127.0.0.1").query("until", "2020-01-01T00:00:00Z").viewer(403),
         ],
+        "listAuditCheckpoints" => vec![read(Nothing).viewer(403)],
         "exportAuditEntries" => vec![
             read(Nothing).query("format", "jsonl").volatile().viewer(403),
             read(Nothing).query("format", "csv").query("subject", &t.project).volatile().viewer(403),
