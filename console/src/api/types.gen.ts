@@ -142,6 +142,59 @@ export type AuditActor = {
 };
 
 /**
+ * A signed statement that entries up to a place of the chain were dropped by policy.
+ */
+export type AuditCheckpoint = {
+    /**
+     * Entries dropped with this checkpoint.
+     */
+    dropped: number;
+    /**
+     * The hash of the entry there, in hexadecimal: the `previous_hash` of the next one.
+     */
+    hash: string;
+    /**
+     * The key that signed.
+     */
+    key_id: string;
+    /**
+     * The policy: entries older than so many days were not kept.
+     */
+    retention_days: number;
+    /**
+     * The last place that was dropped.
+     */
+    sequence: number;
+    /**
+     * Ed25519 signature of that text, in hexadecimal.
+     */
+    signature: string;
+    /**
+     * The text that is signed.
+     */
+    signed: string;
+    /**
+     * When they were dropped.
+     */
+    time: string;
+};
+
+/**
+ * Checkpoints, and the keys to check them with.
+ */
+export type AuditCheckpoints = {
+    items: Array<AuditCheckpoint>;
+    /**
+     * The installation's public keys. Note them early: a key that changes without reason is a sign of forgery.
+     */
+    keys: Array<AuditKey>;
+    /**
+     * Where the next page begins; null on the last.
+     */
+    next_cursor?: string | null;
+};
+
+/**
  * One entry of the audit chain.
  */
 export type AuditEntry = {
@@ -182,6 +235,22 @@ export type AuditEntry = {
      */
     subject: string;
     time: string;
+};
+
+/**
+ * A public key that signs checkpoints.
+ */
+export type AuditKey = {
+    /**
+     * `Ed25519`.
+     */
+    algorithm: string;
+    created_at: string;
+    id: string;
+    /**
+     * The 32 bytes of the key, in hexadecimal.
+     */
+    public_key: string;
 };
 
 /**
@@ -10993,6 +11062,81 @@ export type ListAuditEntriesResponses = {
 };
 
 export type ListAuditEntriesResponse = ListAuditEntriesResponses[keyof ListAuditEntriesResponses];
+
+export type ListAuditCheckpointsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/audit/checkpoints';
+};
+
+export type ListAuditCheckpointsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListAuditCheckpointsError = ListAuditCheckpointsErrors[keyof ListAuditCheckpointsErrors];
+
+export type ListAuditCheckpointsResponses = {
+    200: AuditCheckpoints;
+};
+
+export type ListAuditCheckpointsResponse = ListAuditCheckpointsResponses[keyof ListAuditCheckpointsResponses];
 
 export type ExportAuditEntriesData = {
     body?: never;
