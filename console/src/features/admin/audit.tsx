@@ -16,6 +16,7 @@ import { Empty } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
+import { Checkpoints } from './checkpoints';
 import { dayStart, differences } from './diff';
 import { Listing, ReadOnly, usePages } from './shared';
 
@@ -45,7 +46,7 @@ export function AuditPage() {
   const filtered = Object.keys(query).length > 0;
   const exportAs = (format: 'jsonl' | 'csv') => client.buildUrl({ url: '/api/v1/audit/export', query: { format, ...query } });
   return (
-    <>
+    <div className="grid gap-4">
       <Card
         flush
         title="Audit log"
@@ -83,7 +84,8 @@ export function AuditPage() {
       <Dialog open={open !== undefined} onOpenChange={(o) => !o && void navigate({ search: (s) => ({ ...s, entry: undefined }) })} title={open?.action ?? ''} description={open ? formatTime(open.time) : ''} wide>
         {open ? <Entry entry={open} /> : null}
       </Dialog>
-    </>
+      {may ? <Checkpoints /> : null}
+    </div>
   );
 }
 
