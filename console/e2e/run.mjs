@@ -203,7 +203,7 @@ async function signedOut(page, server, found) {
   });
 }
 
-const adminPages = ['organization', 'members', 'invitations', 'teams', 'roles', 'projects', 'keys', 'service-accounts', 'audit', 'quotas', 'mailbox'];
+const adminPages = ['organization', 'members', 'invitations', 'teams', 'roles', 'projects', 'keys', 'service-accounts', 'tokens', 'audit', 'quotas', 'mailbox'];
 
 async function looks(browser, server, found) {
   const p = `/p/${found.project}`;

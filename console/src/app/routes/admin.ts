@@ -61,6 +61,11 @@ const serviceAccountsRoute = createRoute({
   path: '/service-accounts',
   component: lazyRouteComponent(() => import('~/features/admin/service-accounts'), 'ServiceAccountsPage'),
 });
+const tokensRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/tokens',
+  component: lazyRouteComponent(() => import('~/features/admin/tokens'), 'TokensPage'),
+});
 const auditRoute = createRoute({
   getParentRoute: () => adminRoute,
   path: '/audit',
@@ -97,6 +102,7 @@ export const adminRoutes = adminRoute.addChildren([
   projectMembersRoute,
   keysRoute,
   serviceAccountsRoute,
+  tokensRoute,
   auditRoute,
   quotasRoute,
   mailboxRoute,

@@ -25,6 +25,7 @@ export const sections = [
     places: [
       { to: '/p/$project/admin/keys', label: 'API keys', needs: 'keys:manage' },
       { to: '/p/$project/admin/service-accounts', label: 'Service accounts' },
+      { to: '/p/$project/admin/tokens', label: 'Tokens' },
     ],
   },
   {
