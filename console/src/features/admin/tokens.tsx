@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Ticket } from 'lucide-react';
 import { useState } from 'react';
-import { deleteToken, listTokens, type TokenFamily } from '~/api';
+import { listTokens, revokeTokens, type TokenFamily } from '~/api';
 import { Button } from '~/ui/button';
 import { Card } from '~/ui/card';
 import { FormDialog } from '~/ui/dialog';
@@ -79,7 +79,7 @@ export function TokensPage() {
         action="End tokens"
         danger
         onSubmit={async () => {
-          if (ending) await deleteToken({ path: { family_id: ending.id } });
+          if (ending) await revokeTokens({ path: { family_id: ending.id } });
           await client.invalidateQueries({ queryKey: ['tokens'] });
         }}
       />
