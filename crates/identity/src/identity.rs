@@ -110,11 +110,7 @@ struct Parts {
     sessions: Sessions,
     challenges: Challenges,
     passkeys: Passkeys,
-    second_factor: SecondFactor,
-    registrations: Registrations,
-    recovery: Recovery,
-    accounts: Accounts,
-    departures: Departures,
+    personal: Personal,
     throttle: Throttle,
     keys: Keys,
     service_accounts: ServiceAccounts,
@@ -125,6 +121,67 @@ struct Parts {
     authenticator: Arc<IdentityAuthenticator>,
     freshness: Freshness,
     notes: Arc<Notes>,
+}
+
+/// What people do about their own accounts: come, come back, prove who they are, leave.
+struct Personal {
+    second_factor: SecondFactor,
+    registrations: Registrations,
+    recovery: Recovery,
+    accounts: Accounts,
+    departures: Departures,
+}
+
+impl Personal {
+    fn new(
+        db: &Db,
+        env: &Env,
+        options: &IdentityOptions,
+        policies: &Policies,
+        (passwords, sessions, throttle): (&Passwords, &Sessions, &Throttle),
+    ) -> Self {
+        let second_factor = SecondFactor::new(
+            db.clone(),
+            env.clone(),
+            options.sealer.clone(),
+            options.post.clone(),
+            sessions.clone(),
+            throttle.clone(),
+        );
+        let registrations = Registrations {
+            db: db.clone(),
+            env: env.clone(),
+            policies: policies.clone(),
+            rules: options.registration.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            throttle: throttle.clone(),
+        };
+        let recovery = Recovery {
+            db: db.clone(),
+            env: env.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            throttle: throttle.clone(),
+        };
+        let departures =
+            Departures { db: db.clone(), env: env.clone(), post: options.post.clone(), sessions: sessions.clone() };
+        let accounts = Accounts {
+            db: db.clone(),
+            env: env.clone(),
+            sealer: options.sealer.clone(),
+            post: options.post.clone(),
+            passwords: passwords.clone(),
+            sessions: sessions.clone(),
+            second_factor: second_factor.clone(),
+            throttle: throttle.clone(),
+        };
+        Self { second_factor, registrations, recovery, accounts, departures }
+    }
 }
 
 impl std::fmt::Debug for Identity {
@@ -182,46 +239,7 @@ impl Identity {
         );
         let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
         let site = Site::at(&options.links_to);
-        let second_factor = SecondFactor::new(
-            db.clone(),
-            env.clone(),
-            options.sealer.clone(),
-            options.post.clone(),
-            sessions.clone(),
-            throttle.clone(),
-        );
-        let registrations = Registrations {
-            db: db.clone(),
-            env: env.clone(),
-            policies: policies.clone(),
-            rules: options.registration.clone(),
-            sealer: options.sealer.clone(),
-            post: options.post.clone(),
-            passwords: passwords.clone(),
-            sessions: sessions.clone(),
-            throttle: throttle.clone(),
-        };
-        let recovery = Recovery {
-            db: db.clone(),
-            env: env.clone(),
-            sealer: options.sealer.clone(),
-            post: options.post.clone(),
-            passwords: passwords.clone(),
-            sessions: sessions.clone(),
-            throttle: throttle.clone(),
-        };
-        let departures =
-            Departures { db: db.clone(), env: env.clone(), post: options.post.clone(), sessions: sessions.clone() };
-        let accounts = Accounts {
-            db: db.clone(),
-            env: env.clone(),
-            sealer: options.sealer.clone(),
-            post: options.post.clone(),
-            passwords: passwords.clone(),
-            sessions: sessions.clone(),
-            second_factor: second_factor.clone(),
-            throttle: throttle.clone(),
-        };
+        let personal = Personal::new(&db, &env, &options, &policies, (&passwords, &sessions, &throttle));
         let projects = Projects::new(db.clone(), env.clone(), policies.clone(), directory);
         Ok(Self {
             parts: Arc::new(Parts {
@@ -246,11 +264,7 @@ impl Identity {
                     links_to: options.links_to.clone(),
                 },
                 governance,
-                second_factor,
-                registrations,
-                recovery,
-                accounts,
-                departures,
+                personal,
                 throttle,
                 authenticator: Arc::new(authenticator),
                 freshness,
@@ -383,23 +397,23 @@ impl Identity {
     }
 
     pub(crate) fn second_factor(&self) -> &SecondFactor {
-        &self.parts.second_factor
+        &self.parts.personal.second_factor
     }
 
     pub(crate) fn registrations(&self) -> &Registrations {
-        &self.parts.registrations
+        &self.parts.personal.registrations
     }
 
     pub(crate) fn accounts(&self) -> &Accounts {
-        &self.parts.accounts
+        &self.parts.personal.accounts
     }
 
     pub(crate) fn departures(&self) -> &Departures {
-        &self.parts.departures
+        &self.parts.personal.departures
     }
 
     pub(crate) fn recovery(&self) -> &Recovery {
-        &self.parts.recovery
+        &self.parts.personal.recovery
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -43,10 +43,13 @@ enum Kind {
 impl<'a> Place<'a> {
     fn of(path: &'a str) -> Self {
         // A folder may stand for the file of its name: store/search.rs is a part of store.
-        let mut parts =
-            path.split('/').skip_while(|part| *part != "src").skip(1).map(|part| part.trim_end_matches(".rs"));
-        let kind =
-            if path.ends_with("/build.rs") { Kind::Build } else { parts.find_map(Kind::named).unwrap_or(Kind::Other) };
+        let mut parts = path.split('/').skip_while(|part| *part != "src").skip(1);
+        // A folder whose name only begins like that is a thing of the domain: service_accounts.
+        let named = |part: &str| match part.strip_suffix(".rs") {
+            Some(file) => Kind::named(file),
+            None => Kind::exactly(part),
+        };
+        let kind = if path.ends_with("/build.rs") { Kind::Build } else { parts.find_map(named).unwrap_or(Kind::Other) };
         Self { krate: crate_of(path), kind }
     }
 
@@ -104,17 +107,21 @@ impl<'a> Place<'a> {
 }
 
 impl Kind {
+    const WORDS: [(&'static str, Self); 5] = [
+        ("store", Self::Store),
+        ("system", Self::Store),
+        ("http", Self::Http),
+        ("service", Self::Service),
+        ("model", Self::Model),
+    ];
+
+    fn exactly(name: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find_map(|(word, kind)| (name == word).then_some(kind))
+    }
+
     fn named(name: &str) -> Option<Self> {
-        let begins = |word: &str| name == word || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'));
-        [
-            ("store", Self::Store),
-            ("system", Self::Store),
-            ("http", Self::Http),
-            ("service", Self::Service),
-            ("model", Self::Model),
-        ]
-        .into_iter()
-        .find_map(|(word, kind)| begins(word).then_some(kind))
+        let begins = |word: &str| name.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'));
+        Self::exactly(name).or_else(|| Self::WORDS.into_iter().find_map(|(word, kind)| begins(word).then_some(kind)))
     }
 }
 

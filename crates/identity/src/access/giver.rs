@@ -7,7 +7,7 @@ use rhiza_kernel::{OrgId, OrgScope, Permission, Permissions, ProjectId, Role, Ro
 use rhiza_platform::authz::{Actor, OrgAccess, Policies, Principal, ProjectChoice, Standing};
 use rhiza_store::Tx;
 
-use super::model::GOVERNING;
+use super::membership::GOVERNING;
 use super::{Holder, Membership, system};
 use crate::errors::IdentityError;
 use crate::organizations::ProjectRef;

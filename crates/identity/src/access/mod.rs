@@ -4,9 +4,9 @@
 
 mod giver;
 mod governance;
-mod model;
+mod membership;
 pub(crate) mod system;
 
 pub(crate) use giver::{Giver, name_of};
 pub(crate) use governance::{Change, Governance, record};
-pub(crate) use model::{GOVERNING, Holder, Membership, Shown};
+pub(crate) use membership::{GOVERNING, Holder, Membership, Shown};

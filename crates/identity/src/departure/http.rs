@@ -8,7 +8,7 @@ use rhiza_web::{ApiResult, Json, ProblemResponses};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::PersonExport;
+use super::store_rows::PersonExport;
 use crate::sessions::http::no_cookie;
 use crate::{Identity, refuse};
 

@@ -3,8 +3,8 @@
 //! the audit chain and what they made refer to it.
 
 pub(crate) mod http;
-mod model;
 mod service;
+mod store_rows;
 mod system;
 
 pub(crate) use service::Departures;

@@ -8,7 +8,7 @@ use rhiza_platform::outbox::Event;
 use rhiza_store::Db;
 use serde_json::json;
 
-use super::model::PersonExport;
+use super::store_rows::PersonExport;
 use super::system::{self, Tie};
 use crate::errors::IdentityError;
 use crate::letters;

@@ -6,7 +6,7 @@ use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
 
-use super::model::{PersonExport, Profile};
+use super::store_rows::{PersonExport, Profile};
 
 /// Opens the transaction in which somebody goes.
 pub(super) async fn begin(db: &Db) -> Result<Tx, StoreError> {

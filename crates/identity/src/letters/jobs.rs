@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::model::{self, Links, RESET_FOR, VERIFY_FOR};
 use super::system::{self, Purpose};
+use super::texts::{self, Links, RESET_FOR, VERIFY_FOR};
 use crate::people::{self, Account};
 use crate::secret_link::LinkSecret;
 use crate::trail;
@@ -109,7 +109,7 @@ impl WriteLetters {
     async fn verify(&self, tx: &Tx, registration: &system::Registration) -> Result<(), StoreError> {
         let secret = LinkSecret::generate(&self.env);
         system::tie(tx, registration.registration_id, secret.hash(), self.env.now() + VERIFY_FOR).await?;
-        let letter = model::verify_email(&registration.email, &registration.name, &self.links, &secret);
+        let letter = texts::verify_email(&registration.email, &registration.name, &self.links, &secret);
         self.post.send(tx, letter).await.map(|_| ())
     }
 
@@ -120,7 +120,7 @@ impl WriteLetters {
         if account.email_verified_at.is_none() {
             return self.verify_account(tx, account).await;
         }
-        self.post.send(tx, model::account_exists(&account.user, &self.links)).await.map(|_| ())
+        self.post.send(tx, texts::account_exists(&account.user, &self.links)).await.map(|_| ())
     }
 
     async fn verify_account(&self, tx: &Tx, account: &Account) -> Result<(), StoreError> {
@@ -128,7 +128,7 @@ impl WriteLetters {
         let user = account.user.id;
         let data = json!({ "email_key": people::fold(&account.user.email) });
         system::insert_token(tx, secret.hash(), user, Purpose::VerifyEmail, data, now, now + VERIFY_FOR).await?;
-        let letter = model::verify_email(&account.user.email, &account.user.name, &self.links, &secret);
+        let letter = texts::verify_email(&account.user.email, &account.user.name, &self.links, &secret);
         self.post.send(tx, letter).await.map(|_| ())
     }
 
@@ -154,7 +154,7 @@ impl WriteLetters {
         // The address is noted: a letter to one that is the account's no more must open nothing.
         let data = json!({ "email_key": email_key });
         system::insert_token(tx, secret.hash(), user, Purpose::ResetPassword, data, now, now + RESET_FOR).await?;
-        self.post.send(tx, model::reset_password(&account.user, &self.links, &secret, caller.address)).await?;
+        self.post.send(tx, texts::reset_password(&account.user, &self.links, &secret, caller.address)).await?;
         let event = Event::new("rhiza.identity.password.reset_asked", user.to_string()).data(&json!({ "user": user }));
         let entry = Entry::new(caller, "identity.password.ask_reset", user.to_string());
         trail::record(tx, &self.env, user, Some(event), entry).await
@@ -170,7 +170,7 @@ impl WriteLetters {
         let (secret, now) = (LinkSecret::generate(&self.env), self.env.now());
         let data = json!({ "email": email });
         system::insert_token(tx, secret.hash(), user, Purpose::ChangeEmail, data, now, now + VERIFY_FOR).await?;
-        let letter = model::confirm_email(email, &account.user.name, &self.links, &secret);
+        let letter = texts::confirm_email(email, &account.user.name, &self.links, &secret);
         self.post.send(tx, letter).await.map(|_| ())
     }
 }

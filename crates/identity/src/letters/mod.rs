@@ -3,9 +3,9 @@
 //! job, where nobody can measure it.
 
 mod jobs;
-mod model;
 pub(crate) mod system;
+mod texts;
 
 pub use jobs::WriteLetters;
 pub(crate) use jobs::{Asked, ask};
-pub(crate) use model::{VERIFY_FOR, account_deleted, email_changed, factor_changed, password_changed};
+pub(crate) use texts::{VERIFY_FOR, account_deleted, email_changed, factor_changed, password_changed};

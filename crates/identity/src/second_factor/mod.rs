@@ -7,5 +7,5 @@ mod model;
 mod service;
 pub(crate) mod system;
 
-pub use model::SEALED_TOTP;
 pub(crate) use service::{SecondFactor, begin, stranger};
+pub use system::SEALED_TOTP;

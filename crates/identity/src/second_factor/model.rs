@@ -3,21 +3,9 @@
 use chrono::{DateTime, Utc};
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
-use rhiza_kernel::{Env, TypedId as _, UserId};
-use rhiza_platform::secrets::{KeyKind, KeyValue, SealedColumn};
+use rhiza_kernel::{Env, UserId};
 use sha2::{Digest, Sha256};
 use totp_rs::{Builder, Totp};
-
-/// Where the secrets of authenticator apps are kept, for the rotation of the master key.
-pub const SEALED_TOTP: SealedColumn = SealedColumn {
-    table: "totp_factors",
-    key: &[("user_id", KeyKind::Uuid)],
-    column: "sealed_secret",
-    purpose: |key| match key {
-        [KeyValue::Uuid(id)] => purpose(UserId::from_uuid(*id)),
-        _ => String::new(),
-    },
-};
 
 /// For what a person's secret is sealed.
 pub(super) fn purpose(user: UserId) -> String {

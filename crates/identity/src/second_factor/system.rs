@@ -2,9 +2,23 @@
 
 use chrono::{DateTime, Utc};
 use rhiza_kernel::{TypedId as _, UserId};
+use rhiza_platform::secrets::{KeyKind, KeyValue, SealedColumn};
 use rhiza_store::sea_orm::{self, FromQueryResult};
 use rhiza_store::{Db, StoreError, Tx, binds};
 use uuid::Uuid;
+
+use super::model::purpose;
+
+/// Where the secrets of authenticator apps are kept, for the rotation of the master key.
+pub const SEALED_TOTP: SealedColumn = SealedColumn {
+    table: "totp_factors",
+    key: &[("user_id", KeyKind::Uuid)],
+    column: "sealed_secret",
+    purpose: |key| match key {
+        [KeyValue::Uuid(id)] => purpose(UserId::from_uuid(*id)),
+        _ => String::new(),
+    },
+};
 
 /// Attempts that a sign-in under way has at its second factor.
 const ATTEMPTS: i64 = 5;
