@@ -15,8 +15,12 @@ pub(crate) const MIGRATIONS: &[MigrationSet] =
     &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS];
 
 /// Every column that holds sealed values: what `rhiza secrets rotate` seals anew.
-pub(crate) const SEALED: &[SealedColumn] =
-    &[rhiza_platform::mail::SEALED, rhiza_identity::SEALED_TOTP, rhiza_identity::SEALED_SIGNING_KEYS];
+pub(crate) const SEALED: &[SealedColumn] = &[
+    rhiza_platform::mail::SEALED,
+    rhiza_platform::audit::SEALED,
+    rhiza_identity::SEALED_TOTP,
+    rhiza_identity::SEALED_SIGNING_KEYS,
+];
 
 /// The opened parts of an installation.
 #[derive(Clone)]
