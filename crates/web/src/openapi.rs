@@ -2,13 +2,17 @@
 
 use utoipa::openapi::{ComponentsBuilder, Info, OpenApi, OpenApiBuilder};
 
-use crate::problem::{Problem, ProblemField};
+use crate::problem::{Problem, ProblemField, ProblemQuota};
 
 /// An empty document that knows the shape of errors, to start a router with
 /// (`OpenApiRouter::with_openapi(openapi::document(…))`).
 #[must_use]
 pub fn document(title: &str, version: &str) -> OpenApi {
-    let components = ComponentsBuilder::new().schema_from::<Problem>().schema_from::<ProblemField>().build();
+    let components = ComponentsBuilder::new()
+        .schema_from::<Problem>()
+        .schema_from::<ProblemField>()
+        .schema_from::<ProblemQuota>()
+        .build();
     OpenApiBuilder::new().info(Info::new(title, version)).components(Some(components)).build()
 }
 
