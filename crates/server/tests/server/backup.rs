@@ -32,7 +32,7 @@ fn a_restored_installation_answers_the_same(engine: Engine) {
         world.server.call("POST", "/api/2.0/mlflow/experiments/create", &world.first, &later);
 
         let original = place.folder.join("master.key");
-        process::on(engine, &[], |place, _| {
+        process::on(engine, &[], |place, db| {
             // What is sealed opens under the master key, which a backup does not hold.
             std::fs::create_dir_all(&place.folder).unwrap();
             std::fs::copy(&original, place.folder.join("master.key")).unwrap();
@@ -42,6 +42,7 @@ fn a_restored_installation_answers_the_same(engine: Engine) {
             assert_eq!(code, 0, "{chains}");
             assert!(chains.contains(&world.first_organization()), "{chains}");
             world.server = Server::start(place);
+            world.move_to(db);
             assert_same(&before, &snapshot(&world, &things), "the restored installation");
             // New rows do not collide with restored ones.
             world.things(&world.first);

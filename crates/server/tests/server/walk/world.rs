@@ -312,6 +312,11 @@ impl World {
         made["secret"].as_str().unwrap().to_owned()
     }
 
+    /// The same world in another database.
+    pub(crate) fn move_to(&mut self, db: &Db) {
+        self.db = db.clone();
+    }
+
     /// The first organisation's id.
     pub(crate) fn first_organization(&self) -> String {
         self.first_scope.org.to_string()
