@@ -202,7 +202,11 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
 fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
     use Stranger::{Missing, Nothing};
     Some(match operation {
+<<<<<<< HEAD
         // Letters are sent by jobs meanwhile.
+=======
+        // Letters are sent by jobs, meanwhile.
+>>>>>>> a2b08dd (Walk: what the account's operations and letters need)
         "listJobs" => vec![read(Nothing).volatile()],
         // Requests are counted, so the answer changes by being asked.
         "getQuotas" => vec![read(Nothing).volatile()],
@@ -221,7 +225,7 @@ fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
             read(Nothing).query("format", "jsonl").volatile().viewer(403),
             read(Nothing).query("format", "csv").query("subject", &t.project).volatile().viewer(403),
         ],
-        "listMails" => vec![read(Nothing).viewer(403)],
+        "listMails" => vec![read(Nothing).volatile().viewer(403)],
         _ => return None,
     })
 }
