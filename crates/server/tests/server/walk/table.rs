@@ -202,11 +202,7 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
 fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
     use Stranger::{Missing, Nothing};
     Some(match operation {
-<<<<<<< HEAD
         // Letters are sent by jobs meanwhile.
-=======
-        // Letters are sent by jobs, meanwhile.
->>>>>>> a2b08dd (Walk: what the account's operations and letters need)
         "listJobs" => vec![read(Nothing).volatile()],
         // Requests are counted, so the answer changes by being asked.
         "getQuotas" => vec![read(Nothing).volatile()],
