@@ -14,8 +14,12 @@ pub(super) fn calls(operation: &str) -> Option<Vec<Call>> {
         // Asked with keys, which may not: the people of the walk are needed for what follows.
         "deleteMe" => refused(write(Nothing), 403),
         "updateMe" => vec![write(Nothing).person().viewer(200).json(json!({"name": "Somebody Else"}))],
-        // The people of the walk have no password yet.
-        "changePassword" => vec![write(Nothing).person().viewer(204).json(json!({"password": "tin kettle orbit 9"}))],
+        // The first owner has this password already, the others none yet.
+        "changePassword" => {
+            let password = "a rather long passphrase 9";
+            let body = json!({"current_password": password, "password": password});
+            vec![write(Nothing).person().viewer(204).json(body)]
+        }
         "changeEmail" => vec![write(Nothing).person().viewer(202).json(json!({"email": "another@example.org"}))],
         "signOutEverywhere" => vec![write(Nothing).person().viewer(204)],
         "createTotp" => vec![write(Nothing).person().viewer(201)],
