@@ -202,7 +202,7 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
 fn platform(operation: &str, t: &Things) -> Option<Vec<Call>> {
     use Stranger::{Missing, Nothing};
     Some(match operation {
-        // Letters are sent by jobs meanwhile.
+        // Letters are sent by jobs, meanwhile.
         "listJobs" => vec![read(Nothing).volatile()],
         // Requests are counted, so the answer changes by being asked.
         "getQuotas" => vec![read(Nothing).volatile()],

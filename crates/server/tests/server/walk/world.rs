@@ -430,7 +430,8 @@ async fn member(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &st
 async fn person(tx: &Tx, env: &Env, scope: &ProjectScope, email: &str, role: &str) -> (UserId, String) {
     let (user, key, text): (UserId, KeyId, _) = (env.new_id(), env.new_id(), KeyText::generate(env));
     tx.execute(
-        "INSERT INTO users (user_id, email, email_key, name, created_at) VALUES ($1, $2, $2, $2, $3)",
+        "INSERT INTO users (user_id, email, email_key, name, created_at, email_verified_at)
+         VALUES ($1, $2, $2, $2, $3, $3)",
         binds![user.uuid(), email, env.now()],
     )
     .await
