@@ -208,6 +208,8 @@ async function recovery(page, server) {
   await check('a forgotten password is replaced through a letter', async () => {
     await guest.goto(`${server.url}/sign-in`);
     await guest.getByRole('link', { name: 'Forgot your password?' }).click();
+    // The page before has a field of that name, too.
+    await guest.getByRole('heading', { name: 'A new password' }).waitFor();
     await guest.getByLabel('E-mail').fill(caroline.email);
     await guest.getByRole('button', { name: 'Send the letter' }).click();
     await guest.getByText('is on its way').waitFor();
