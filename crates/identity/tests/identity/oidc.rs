@@ -104,6 +104,20 @@ rhiza_testkit::db_tests! {
         assert!(opened(&sign_in(&site, &double).await).is_none());
     }
 
+    async fn who_has_an_authenticator_app_is_asked_for_it_here(db: TestDb) {
+        let (site, double) = trusting(db).await;
+        let tx = site.db.db.system_write().await.unwrap();
+        let sql = "INSERT INTO totp_factors (user_id, sealed_secret, created_at, confirmed_at, last_step)
+                   SELECT user_id, $1, created_at, created_at, 0 FROM users";
+        tx.execute(sql, binds![vec![0_u8; 40]]).await.unwrap();
+        tx.commit().await.unwrap();
+        let reply = sign_in(&site, &double).await;
+        assert_eq!(opened(&reply), None);
+        assert!(location(&reply).starts_with("/sign-in?next=%2Fp%2Ffraud#challenge="), "{}", location(&reply));
+        double.says(json!({ "amr": ["mfa"] }));
+        assert!(opened(&sign_in(&site, &double).await).is_some(), "two factors were shown there");
+    }
+
     async fn nobody_is_let_into_an_account_by_claiming_its_address(db: TestDb) {
         let double = Double::start().await;
         let trusted = OidcProvider { trusted_emails: true, ..double.settings("trusted") };
@@ -248,7 +262,7 @@ rhiza_testkit::db_tests! {
         assert_eq!(opened(&sign_in(&site, &double).await), None);
         site.db.clock.advance(Duration::from_secs(601));
         let stale = site.get("/auth/oidc/test/start?link=true", &[("cookie", &fresh)]).await;
-        assert!(error(&stale).contains("prove once more"), "{}", error(&stale));
+        assert!(error(&stale).contains("Prove again"), "{}", error(&stale));
         assert_eq!(site.get("/auth/oidc/nobody/start", &[]).await.status, 404);
     }
 }
