@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The real services that tests talk to, each private to one test run: PostgreSQL, an S3 server (which also
-# speaks AWS Secrets Manager), Redis and a mail server.
+# speaks AWS Secrets Manager), Redis, a mail server and an OpenID provider.
 # Source after lib.sh, call need_services once and start_services; stop_services belongs in an EXIT trap.
 
 SERVICES_DIR=
@@ -9,6 +9,7 @@ PG_USER=
 S3_PID=
 REDIS_PID=
 SMTP_PID=
+OIDC_PID=
 
 find_postgres() {
     local bin newest=
@@ -51,6 +52,25 @@ need_services() {
     S3_VENV="$VENV"
     need_venv smtp "aiosmtpd>=1.4.6,<2" "trustme>=1.2,<2"
     SMTP_VENV="$VENV"
+    need_node
+    need_oidc_provider
+}
+
+# Installs the provider into the cache when what it asks for or node changed since last time.
+need_oidc_provider() {
+    local wanted
+    OIDC_FOLDER="$CACHE/oidc"
+    wanted="$(cat "$ROOT/tests/oidc/package.json" "$ROOT/tests/oidc/package-lock.json" | sha256sum | cut -d ' ' -f 1) $(node --version)"
+    mkdir -p "$OIDC_FOLDER" "$LOGS"
+    cp "$ROOT/tests/oidc/provider.mjs" "$OIDC_FOLDER/"
+    [ "$(cat "$OIDC_FOLDER/.installed" 2>/dev/null)" = "$wanted" ] && return 0
+    say "installing the OpenID provider"
+    cp "$ROOT/tests/oidc/package.json" "$ROOT/tests/oidc/package-lock.json" "$OIDC_FOLDER/"
+    (cd "$OIDC_FOLDER" && npm ci --ignore-scripts --no-audit --no-fund) >"$LOGS/npm-oidc.log" 2>&1 </dev/null || {
+        tail -n 20 "$LOGS/npm-oidc.log" >&2
+        die "the OpenID provider could not be installed"
+    }
+    printf '%s' "$wanted" >"$OIDC_FOLDER/.installed"
 }
 
 # PostgreSQL refuses to run as root: then it runs as the user that Debian's package made, else as nobody.
@@ -149,14 +169,36 @@ start_smtp() {
     die "the mail server did not start"
 }
 
+start_oidc() {
+    local port attempt waited
+    for attempt in 1 2 3; do
+        port="$(free_port)"
+        node "$OIDC_FOLDER/provider.mjs" "$port" >"$SERVICES_DIR/oidc.log" 2>&1 </dev/null &
+        OIDC_PID=$!
+        for ((waited = 0; waited < 300; waited++)); do
+            if grep -q '^ready ' "$SERVICES_DIR/oidc.log" 2>/dev/null; then
+                export RHIZA_TEST_OIDC_ISSUER="http://127.0.0.1:$port"
+                return 0
+            fi
+            kill -0 "$OIDC_PID" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill "$OIDC_PID" 2>/dev/null || true
+        warn "the OpenID provider did not start on port $port (attempt $attempt)"
+    done
+    cat "$SERVICES_DIR/oidc.log" >&2
+    die "the OpenID provider did not start"
+}
+
 start_services() {
     # Not in the cache: when root runs this, PostgreSQL's user cannot enter root's home.
     SERVICES_DIR="$(mktemp -d "${TMPDIR:-/tmp}/rhiza-services.XXXXXX")"
-    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)), an S3 server, Redis and a mail server on private ports"
+    say "starting PostgreSQL ($("$PG_BIN/postgres" --version)), an S3 server, Redis, a mail server and an OpenID provider on private ports"
     start_postgres
     start_s3
     start_redis
     start_smtp
+    start_oidc
 }
 
 stop_services() {
@@ -172,6 +214,10 @@ stop_services() {
     if [ -n "$SMTP_PID" ]; then
         kill "$SMTP_PID" 2>/dev/null || true
         wait "$SMTP_PID" 2>/dev/null || true
+    fi
+    if [ -n "$OIDC_PID" ]; then
+        kill "$OIDC_PID" 2>/dev/null || true
+        wait "$OIDC_PID" 2>/dev/null || true
     fi
     if [ -e "$SERVICES_DIR/postgres/postmaster.pid" ]; then
         as_pg "$PG_BIN/pg_ctl" --pgdata="$SERVICES_DIR/postgres" --mode=immediate --wait stop >/dev/null 2>&1 || true

@@ -642,6 +642,17 @@ export type ExplainedRole = {
 };
 
 /**
+ * An account at a provider that opens one's own here.
+ */
+export type ExternalIdentity = {
+    created_at: string;
+    email: string;
+    issuer: string;
+    last_used_at?: string | null;
+    subject: string;
+};
+
+/**
  * An account at another site.
  */
 export type ExternalOf = {
@@ -2883,6 +2894,20 @@ export type PageAuditEntry = {
      * The items, in the list's stable order.
      */
     items: Array<AuditEntry>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageExternalIdentity = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<ExternalIdentity>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -11443,6 +11468,150 @@ export type GetInvitationResponses = {
 
 export type GetInvitationResponse = GetInvitationResponses[keyof GetInvitationResponses];
 
+export type FinishOidcSignInData = {
+    body?: never;
+    path: {
+        /**
+         * The provider's name.
+         */
+        provider: string;
+    };
+    query?: {
+        state?: string;
+        code?: string;
+        error?: string;
+        iss?: string;
+    };
+    url: '/api/v1/auth/oidc/{provider}/callback';
+};
+
+export type FinishOidcSignInErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type FinishOidcSignInError = FinishOidcSignInErrors[keyof FinishOidcSignInErrors];
+
+export type StartOidcSignInData = {
+    body?: never;
+    path: {
+        /**
+         * The provider's name.
+         */
+        provider: string;
+    };
+    query?: {
+        /**
+         * Path of this site to go to afterwards.
+         */
+        return_to?: string;
+        /**
+         * Whether to link the account there to one's own here instead of signing in.
+         */
+        link?: boolean;
+    };
+    url: '/api/v1/auth/oidc/{provider}/start';
+};
+
+export type StartOidcSignInErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type StartOidcSignInError = StartOidcSignInErrors[keyof StartOidcSignInErrors];
+
 export type GetAuthOptionsData = {
     body?: never;
     path?: never;
@@ -13824,6 +13993,144 @@ export type ExportMeResponses = {
 };
 
 export type ExportMeResponse = ExportMeResponses[keyof ExportMeResponses];
+
+export type DeleteExternalIdentityData = {
+    body?: never;
+    path?: never;
+    query: {
+        issuer: string;
+        subject: string;
+    };
+    url: '/api/v1/me/external-identities';
+};
+
+export type DeleteExternalIdentityErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteExternalIdentityError = DeleteExternalIdentityErrors[keyof DeleteExternalIdentityErrors];
+
+export type DeleteExternalIdentityResponses = {
+    /**
+     * Untied.
+     */
+    204: void;
+};
+
+export type DeleteExternalIdentityResponse = DeleteExternalIdentityResponses[keyof DeleteExternalIdentityResponses];
+
+export type ListExternalIdentitiesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/external-identities';
+};
+
+export type ListExternalIdentitiesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListExternalIdentitiesError = ListExternalIdentitiesErrors[keyof ListExternalIdentitiesErrors];
+
+export type ListExternalIdentitiesResponses = {
+    200: PageExternalIdentity;
+};
+
+export type ListExternalIdentitiesResponse = ListExternalIdentitiesResponses[keyof ListExternalIdentitiesResponses];
 
 export type ListPasskeysData = {
     body?: never;

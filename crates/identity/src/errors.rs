@@ -84,6 +84,12 @@ pub enum IdentityError {
     /// The embedded access policies are not valid.
     #[error(transparent)]
     Policies(#[from] PolicyFault),
+    /// A provider cannot be set up.
+    #[error("provider: {0}")]
+    Provider(String),
+    /// A sign-in at a provider came to nothing; the text says why to the person.
+    #[error("sign-in at a provider: {0}")]
+    ProviderRefused(String),
     /// What was kept of a sign-in under way cannot be written or read.
     #[error("state of a sign-in: {0}")]
     State(#[source] serde_json::Error),
@@ -116,9 +122,12 @@ impl Coded for IdentityError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NotFound(_) => ErrorCode::NotFound,
-            Self::Denied(_) | Self::Lacks { .. } | Self::PlainHttp { .. } | Self::Unverified | Self::Unconfirmed => {
-                ErrorCode::PermissionDenied
-            }
+            Self::Denied(_)
+            | Self::Lacks { .. }
+            | Self::PlainHttp { .. }
+            | Self::Unverified
+            | Self::Unconfirmed
+            | Self::ProviderRefused(_) => ErrorCode::PermissionDenied,
             Self::Conflict(_) | Self::AlreadySetUp => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidArgument,
             Self::BadCredentials
@@ -132,7 +141,7 @@ impl Coded for IdentityError {
             Self::Throttled(_) => ErrorCode::RateLimited,
             Self::Stale => ErrorCode::PreconditionFailed,
             Self::Busy(_) => ErrorCode::Unavailable,
-            Self::Policies(_) | Self::State(_) => ErrorCode::Internal,
+            Self::Policies(_) | Self::State(_) | Self::Provider(_) => ErrorCode::Internal,
             Self::Unknown(error) => error.code(),
             Self::Store(error) => error.code(),
         }
@@ -178,6 +187,8 @@ impl Coded for IdentityError {
             Self::AlreadySetUp => "This installation has an owner already; sign in instead.".to_owned(),
             Self::Busy(_) => "Too many people are signing in at this moment; try again in a second.".to_owned(),
             Self::Policies(_) => "The server cannot decide who may do what; its log says why.".to_owned(),
+            Self::ProviderRefused(why) => why.clone(),
+            Self::Provider(_) => "A provider is not set up as it should be; the server's log says more.".to_owned(),
             Self::State(_) => "The sign-in cannot go on; begin again.".to_owned(),
             Self::Unknown(error) => error.public_detail(),
             Self::Store(error) => error.public_detail(),

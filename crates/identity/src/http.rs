@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::errors::IdentityError;
 use crate::{
-    Identity, account, departure, explain, invitations, keys, members, organizations, passkeys, people,
+    Identity, account, departure, explain, invitations, keys, members, oidc, organizations, passkeys, people,
     project_members, recovery, registration, roles, second_factor, service_accounts, sessions, setup, teams, tokens,
 };
 
@@ -23,6 +23,7 @@ pub fn router() -> OpenApiRouter<Identity> {
         .merge(passkeys::http::router())
         .merge(account::http::router())
         .merge(departure::http::router())
+        .merge(oidc::http::router())
         .merge(organizations::http::router())
         .merge(organizations::http_settings::router())
         .merge(organizations::http_mine::router())

@@ -8,6 +8,7 @@ use rhiza_platform::audit::Denials;
 use rhiza_platform::authz::{Authenticator, Policies, Principal};
 use rhiza_platform::limits::{KnownPlaces, Limiter};
 use rhiza_platform::mail::Post;
+use rhiza_platform::outbound::Outbound;
 use rhiza_platform::secrets::Sealer;
 use rhiza_store::Db;
 use rhiza_web::OriginPolicy;
@@ -25,6 +26,7 @@ use crate::freshness::Freshness;
 use crate::invitations::Invitations;
 use crate::keys::Keys;
 use crate::letters::WriteLetters;
+use crate::oidc::{Oidc, OidcProvider, Seams};
 use crate::organizations::{ProjectDirectory, Projects};
 use crate::passkeys::{Passkeys, Site};
 use crate::people::{PasswordCost, Passwords};
@@ -58,6 +60,10 @@ pub struct IdentityOptions {
     pub passwords: PasswordCost,
     /// Counts attempts to get in; without it this process counts by itself.
     pub limiter: Option<Limiter>,
+    /// OpenID providers where one can sign in.
+    pub providers: Vec<OidcProvider>,
+    /// Reaches them; not needed without any.
+    pub outbound: Option<Outbound>,
 }
 
 impl IdentityOptions {
@@ -70,6 +76,8 @@ impl IdentityOptions {
             post,
             sealer,
             registration: RegistrationRules::default(),
+            providers: Vec::new(),
+            outbound: None,
             origins: OriginPolicy::default(),
             sessions: SessionLimits::default(),
             passwords: PasswordCost::default(),
@@ -112,6 +120,7 @@ struct Parts {
     passkeys: Passkeys,
     personal: Personal,
     throttle: Throttle,
+    oidc: Oidc,
     keys: Keys,
     service_accounts: ServiceAccounts,
     tokens: Tokens,
@@ -238,6 +247,13 @@ impl Identity {
             Arc::clone(&notes),
         );
         let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
+        let oidc = Oidc::new(
+            Seams { db: db.clone(), env: env.clone(), challenges: challenges.clone(), sessions: sessions.clone() },
+            options.post.clone(),
+            options.providers.clone(),
+            options.outbound.as_ref(),
+            &options.links_to,
+        )?;
         let site = Site::at(&options.links_to);
         let personal = Personal::new(&db, &env, &options, &policies, (&passwords, &sessions, &throttle));
         let projects = Projects::new(db.clone(), env.clone(), policies.clone(), directory);
@@ -254,6 +270,7 @@ impl Identity {
                 challenges,
                 tokens: Tokens::new(db.clone(), env.clone(), issuer, signing, projects.clone(), known_families),
                 projects,
+                oidc,
                 keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
                 service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
@@ -299,6 +316,11 @@ impl Identity {
     #[must_use]
     pub fn offers_passkeys(&self) -> bool {
         self.parts.passkeys.is_available()
+    }
+
+    /// Name and label of each provider where one can sign in.
+    pub fn providers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parts.oidc.providers()
     }
 
     /// The pool that hashes passwords.
@@ -383,6 +405,10 @@ impl Identity {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.parts.throttle
+    }
+
+    pub(crate) fn oidc(&self) -> &Oidc {
+        &self.parts.oidc
     }
 
     pub(crate) fn passkeys(&self) -> &Passkeys {

@@ -20,6 +20,7 @@ mod invitations;
 mod keys;
 mod letters;
 mod members;
+mod oidc;
 mod organizations;
 mod passkeys;
 mod people;
@@ -44,6 +45,7 @@ pub use http::router;
 pub use identity::{Identity, IdentityOptions};
 pub use keys::{ApiKey, KeyText, Networks, NewKey, Scopes};
 pub use letters::WriteLetters;
+pub use oidc::OidcProvider;
 pub use organizations::{
     DEFAULT_SLUG, NewProject, Organization, PlacedProject, PlanSet, Project, ProjectChange, ProjectDirectory,
     ProjectRef, Projects, Slug, placed_projects, set_plan,

@@ -34,6 +34,8 @@ pub enum Attempt {
     Registration,
     /// A mail that verifies an address.
     Verification,
+    /// Going to an OpenID provider, or coming back from one.
+    Provider,
 }
 
 /// The limits of one kind of attempt, and the names of their buckets.
@@ -78,6 +80,12 @@ impl Attempt {
                 place: ("registration.place", mail_office),
                 place_on_account: ("registration.place_account", few_mails),
                 strangers: ("registration.strangers", mails),
+                after: None,
+            },
+            Self::Provider => Policy {
+                place: ("provider.place", office),
+                place_on_account: ("provider.place_account", office),
+                strangers: ("provider.strangers", office),
                 after: None,
             },
             Self::Verification => Policy {

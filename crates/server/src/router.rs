@@ -75,7 +75,7 @@ impl Application {
         let quotas = Quotas::new(db.clone(), env.clone(), Arc::clone(&plans));
         let origins = origins(config)?;
         let post = post(config, env, sealer)?;
-        let options = identity_options(config, origins.clone(), limiter.clone(), &post, sealer)?;
+        let options = identity_options(config, env, origins.clone(), limiter.clone(), &post, sealer)?;
         let identity = Identity::new(db.clone(), env.clone(), options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token()).with_quotas(quotas.clone());
@@ -164,6 +164,7 @@ fn blob_grace(config: &Config) -> Duration {
 
 fn identity_options(
     config: &Config,
+    env: &Env,
     origins: Vec<Origin>,
     limiter: Limiter,
     post: &Post,
@@ -181,6 +182,8 @@ fn identity_options(
             absolute: hours(24 * config.identity.session_days),
         },
         passwords: password_cost(config),
+        providers: wiring::providers(config),
+        outbound: Some(wiring::outbound_to_providers(config, env).map_err(|e| Failure::usage(e.to_string()))?),
         ..IdentityOptions::new(url, post.clone(), sealer.clone())
     })
 }

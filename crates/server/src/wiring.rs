@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rhiza_identity::{Identity, IdentityError, ProjectRef};
-use rhiza_kernel::OrgScope;
+use rhiza_identity::{Identity, IdentityError, OidcProvider, ProjectRef};
+use rhiza_kernel::{Env, OrgScope};
 use rhiza_platform::authz::Principal;
-use rhiza_platform::config::Config;
+use rhiza_platform::config::{Config, OutboundConfig};
 use rhiza_platform::mail::{Delivery, MailFault, Recipients, SmtpAddress, SmtpOptions};
+use rhiza_platform::outbound::{Outbound, OutboundError};
 use rhiza_store::{Db, StoreError};
 use rhiza_tracking::workspaces::{Workspace, Workspaces, WorkspacesState};
 use rhiza_tracking::{TrackingError, TrackingResult};
@@ -78,4 +79,31 @@ pub(crate) fn delivery(config: &Config) -> Result<Delivery, MailFault> {
         authority,
         timeout: std::time::Duration::from_secs(mail.smtp_timeout_seconds),
     })
+}
+
+/// The OpenID providers of the settings.
+pub(crate) fn providers(config: &Config) -> Vec<OidcProvider> {
+    let settings = config.identity.oidc.iter();
+    let provider = settings.map(|(name, provider)| OidcProvider {
+        name: name.clone(),
+        label: if provider.label.is_empty() { name.clone() } else { provider.label.clone() },
+        issuer: provider.issuer.clone(),
+        client_id: provider.client_id.clone(),
+        client_secret: provider.client_secret.clone(),
+        scopes: provider.scopes.clone(),
+        allowed_domains: provider.allowed_domains.iter().map(|domain| domain.to_lowercase()).collect(),
+        organization: provider.organization.clone(),
+        trusted_emails: provider.trusted_emails,
+        trusted_second_factor: provider.trusted_second_factor,
+    });
+    provider.collect()
+}
+
+/// The way to the providers. The operator has chosen them, so their own hosts may be on an inner network; where a
+/// provider sends us on to is held to the rule for everybody.
+pub(crate) fn outbound_to_providers(config: &Config, env: &Env) -> Result<Outbound, OutboundError> {
+    let issuers = config.identity.oidc.values().filter_map(|provider| url::Url::parse(&provider.issuer).ok());
+    let hosts = issuers.filter_map(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
+    let allow = config.outbound.allow.iter().cloned().chain(hosts).collect();
+    Outbound::new(&OutboundConfig { allow, ..config.outbound.clone() }, env.clone())
 }

@@ -24,7 +24,7 @@ export function SignInPage() {
   const { next, error, done } = route.useSearch();
   const enter = useEnter();
   const options = useQuery(authOptionsQuery);
-  const [challenge, setChallenge] = useState<Challenge | null>(null);
+  const [challenge, setChallenge] = useState<Challenge | null>(handedOver);
   const [unverified, setUnverified] = useState<string | null>(null);
   const come = (me: Me) => enter(me, next);
   if (challenge) return <SecondFactor challenge={challenge} onEnter={come} onBack={() => setChallenge(null)} />;
@@ -59,6 +59,13 @@ export function SignInPage() {
       </div>
     </AccessFrame>
   );
+}
+
+/** A sign-in at a provider whose second step is due: the server leads here with it in the fragment, which is sent to nobody. */
+function handedOver(): Challenge | null {
+  const said = new URLSearchParams(window.location.hash.slice(1));
+  const [challenge, expires_at] = [said.get('challenge'), said.get('expires_at')];
+  return challenge && expires_at ? { challenge, expires_at, methods: ['totp', 'recovery_code'] } : null;
 }
 
 /** What was done before one came to this page. */

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     PasskeySignIn,
     /// A new passkey.
     PasskeyRegister,
+    /// A sign-in at an OpenID provider.
+    Oidc,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
         match self {
             Self::PasskeySignIn => "passkey_sign_in",
             Self::PasskeyRegister => "passkey_register",
+            Self::Oidc => "oidc",
         }
     }
 }

@@ -113,7 +113,11 @@ impl Passkeys {
             system::update(&tx, &held).await?;
         }
         tx.commit().await?;
-        self.sessions.open(&account, How::PASSKEY, browser).await
+        let opened = self.sessions.open(&account, How::PASSKEY, browser).await?;
+        for key in [key, people::fold(&account.user.email)] {
+            self.sessions.succeeded(browser, &key).await?;
+        }
+        Ok(opened)
     }
 
     /// Tells the audit chain, and the owner where a counter ran backwards: then two devices hold what only one should.

@@ -106,7 +106,10 @@ async fn get_auth_options(State(identity): State<Identity>) -> Json<AuthOptions>
         registration_domains: rules.domains.clone(),
         mail: identity.registrations().has_mail(),
         passkeys: identity.offers_passkeys(),
-        providers: Vec::new(),
+        providers: identity
+            .providers()
+            .map(|(name, label)| AuthProvider { name: name.to_owned(), label: label.to_owned() })
+            .collect(),
     })
 }
 

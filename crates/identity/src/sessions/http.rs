@@ -40,18 +40,23 @@ impl FromRequestParts<Identity> for Visitor {
         if parts.headers.contains_key(header::ORIGIN) || parts.headers.contains_key("sec-fetch-site") {
             identity.origins().check(parts)?;
         }
-        let host = host(parts);
-        let secure = Transport::of(parts).secure || identity.is_https_site(&host);
-        if !secure && !cookie::kept_over_plain_http(&host) {
-            return Err(IdentityError::PlainHttp { host }.into());
-        }
-        Ok(Self(Browser {
-            address: ClientAddr::of(parts)?.ip(),
-            user_agent: text(parts, &header::USER_AGENT).map(str::to_owned),
-            request_id: RequestId::of(&parts.extensions).map(|id| id.as_str().to_owned()),
-            previous: previous(parts),
-        }))
+        browser_of(parts, identity).map(Self)
     }
+}
+
+/// The browser behind a request, on a connection where it will keep the cookie.
+pub(crate) fn browser_of(parts: &Parts, identity: &Identity) -> ApiResult<Browser> {
+    let host = host(parts);
+    let secure = Transport::of(parts).secure || identity.is_https_site(&host);
+    if !secure && !cookie::kept_over_plain_http(&host) {
+        return Err(IdentityError::PlainHttp { host }.into());
+    }
+    Ok(Browser {
+        address: ClientAddr::of(parts)?.ip(),
+        user_agent: text(parts, &header::USER_AGENT).map(str::to_owned),
+        request_id: RequestId::of(&parts.extensions).map(|id| id.as_str().to_owned()),
+        previous: previous(parts),
+    })
 }
 
 fn text<'a>(parts: &'a Parts, name: &header::HeaderName) -> Option<&'a str> {

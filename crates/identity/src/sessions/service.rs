@@ -275,6 +275,23 @@ impl Sessions {
         self.throttle.attempt(Attempt::SignIn, browser.address, key).await
     }
 
+    /// Counts a visit on the way to or from a provider.
+    ///
+    /// # Errors
+    /// [`IdentityError::Throttled`].
+    pub(crate) async fn visit(&self, browser: &Browser) -> Result<(), IdentityError> {
+        // Nothing is guessed there and no account is known yet: the place alone counts.
+        self.throttle.attempt(Attempt::Provider, browser.address, &browser.address.to_string()).await
+    }
+
+    /// Notes that whoever signs in under `key` has done so from here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn succeeded(&self, browser: &Browser, key: &str) -> Result<(), IdentityError> {
+        self.throttle.succeeded(browser.address, key).await
+    }
+
     /// How long a browser keeps the cookie.
     pub(crate) const fn life(&self) -> Duration {
         self.limits.absolute
@@ -315,6 +332,23 @@ impl Sessions {
         let token = SessionToken::generate(&self.env);
         let old = system::strengthen(tx, session, token.hash(), self.env.now()).await?;
         Ok((token, old.ok_or(IdentityError::NotFound("session"))?))
+    }
+
+    /// Whose session `token` opens, if they proved who they are a short while ago: for pages that a browser visits without
+    /// a caller having been told apart first.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadCredentials`], [`IdentityError::Unconfirmed`], or the database does not answer.
+    pub(crate) async fn fresh_owner(&self, token: &SessionToken) -> Result<UserId, IdentityError> {
+        let now = self.env.now();
+        let opens = system::find(&self.db, token.hash()).await?;
+        let good =
+            |o: &system::Opens| !o.revoked && now < o.expires_at && now < o.idle_expires_at && o.membership.is_some();
+        let opens = opens.filter(good).ok_or(IdentityError::BadCredentials)?;
+        match self.confirmed_until(opens.session).await? {
+            Some(until) if until > now => Ok(opens.user),
+            _ => Err(IdentityError::Unconfirmed),
+        }
     }
 
     /// Ends the caller's own session. A key has none.

@@ -10,11 +10,13 @@ use axum::extract::ConnectInfo;
 use http::{Request, header};
 use http_body_util::BodyExt as _;
 use rhiza_identity::setup::{self, NewOwner};
-use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationRules};
+use rhiza_identity::{Identity, IdentityOptions, OidcProvider, PasswordCost, RegistrationRules};
 use rhiza_kernel::{MailId, OrgId, OrgScope, ProjectId, Role, TypedId as _, UserId};
+use rhiza_platform::config::OutboundConfig;
 use rhiza_platform::events::Hub;
 use rhiza_platform::jobs::{Worker, WorkerOptions};
 use rhiza_platform::mail::{Post, PostOptions};
+use rhiza_platform::outbound::Outbound;
 use rhiza_platform::runtime::Tasks;
 use rhiza_platform::secrets::Sealer;
 use rhiza_platform::{audit, authz};
@@ -40,8 +42,15 @@ pub(crate) struct Site {
     pub(crate) identity: Identity,
     pub(crate) db: TestDb,
     pub(crate) sealer: Sealer,
-    registration: RegistrationRules,
+    rules: Rules,
     tasks: Tasks,
+}
+
+/// How people come here.
+#[derive(Clone, Default)]
+struct Rules {
+    registration: RegistrationRules,
+    providers: Vec<OidcProvider>,
 }
 
 impl Drop for Site {
@@ -50,13 +59,16 @@ impl Drop for Site {
     }
 }
 
-fn process(db: &TestDb, sealer: &Sealer, registration: RegistrationRules) -> (Router, Identity) {
+fn process(db: &TestDb, sealer: &Sealer, rules: Rules) -> (Router, Identity) {
     let site: Url = SITE.parse().unwrap();
     let post = PostOptions { public_url: site.clone(), available: true };
+    let reach = OutboundConfig { allow: vec!["127.0.0.1".into()], blocked_ports: Vec::new() };
     let options = IdentityOptions {
+        providers: rules.providers,
+        outbound: Some(Outbound::new(&reach, db.env.clone()).unwrap()),
         // The cheapest cost Argon2 has: what is tested here is not its strength.
         passwords: PasswordCost { memory_kib: 64, passes: 1, at_once: 2 },
-        registration,
+        registration: rules.registration,
         ..IdentityOptions::new(site, Post::new(db.env.clone(), sealer.clone(), post), sealer.clone())
     };
     let identity = Identity::new(db.db.clone(), db.env.clone(), options).unwrap();
@@ -76,24 +88,33 @@ pub(crate) struct Reply {
 
 impl Site {
     pub(crate) fn new(db: TestDb) -> Self {
-        Self::with(db, RegistrationRules::default())
+        Self::under(db, Rules::default())
     }
 
     /// A site where these people may register.
     pub(crate) fn with(db: TestDb, registration: RegistrationRules) -> Self {
+        Self::under(db, Rules { registration, ..Rules::default() })
+    }
+
+    /// A site with OpenID providers on this machine.
+    pub(crate) fn with_providers(db: TestDb, providers: Vec<OidcProvider>) -> Self {
+        Self::under(db, Rules { providers, ..Rules::default() })
+    }
+
+    fn under(db: TestDb, rules: Rules) -> Self {
         let sealer = Sealer::ephemeral(&db.env);
-        let (app, identity) = process(&db, &sealer, registration.clone());
-        Self { app, identity, db, sealer, registration, tasks: Tasks::new() }
+        let (app, identity) = process(&db, &sealer, rules.clone());
+        Self { app, identity, db, sealer, rules, tasks: Tasks::new() }
     }
 
     /// Lets another process with the same settings answer from now on.
     pub(crate) fn change_process(&mut self) {
-        (self.app, self.identity) = process(&self.db, &self.sealer, self.registration.clone());
+        (self.app, self.identity) = process(&self.db, &self.sealer, self.rules.clone());
     }
 
     /// Another process of this site.
     pub(crate) fn beside(&self) -> Beside {
-        Beside(process(&self.db, &self.sealer, self.registration.clone()).0)
+        Beside(process(&self.db, &self.sealer, self.rules.clone()).0)
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {

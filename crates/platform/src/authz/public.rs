@@ -17,6 +17,8 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/setup"),
     ("POST", "/api/v1/setup"),
     ("POST", "/api/v1/auth/sign-in"),
+    ("GET", "/api/v1/auth/oidc/{provider}/start"),
+    ("GET", "/api/v1/auth/oidc/{provider}/callback"),
     ("POST", "/api/v1/auth/passkey/begin"),
     ("POST", "/api/v1/auth/passkey/finish"),
     ("POST", "/api/v1/auth/second-factor"),

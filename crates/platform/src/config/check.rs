@@ -105,6 +105,22 @@ fn check_server(config: &Config, faults: &mut Vec<Fault>) {
             faults.push(Fault::new("outbound.allow", error.to_string()));
         }
     }
+    for (name, provider) in &config.identity.oidc {
+        let setting = |part: &str| format!("identity.oidc.{name}.{part}");
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            faults.push(Fault::new(&setting("issuer"), "stands under a name with other than a-z, 0-9 and -"));
+        }
+        let issuer = url::Url::parse(&provider.issuer);
+        if !issuer.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host()) {
+            faults.push(Fault::new(&setting("issuer"), "must be an address like https://login.example.org"));
+        }
+        if provider.client_id.is_empty() {
+            faults.push(Fault::new(&setting("client_id"), "must be set"));
+        }
+        if provider.client_secret.expose_secret().is_empty() {
+            faults.push(Fault::new(&setting("client_secret"), "must be set"));
+        }
+    }
     let metrics = &config.telemetry.metrics_listen;
     if !metrics.is_empty() && metrics.parse::<std::net::SocketAddr>().is_err() {
         faults.push(Fault::new("telemetry.metrics_listen", "must be an address and port like 127.0.0.1:9090"));

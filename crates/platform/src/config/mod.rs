@@ -12,7 +12,7 @@ pub use check::{Fault, Faults, check};
 pub use layers::load;
 pub use model::{
     AuditConfig, Config, DatabaseConfig, Environment, IdentityConfig, JobsConfig, LimitsConfig, LogFormat, MailConfig,
-    OutboundConfig, PlanConfig, Registration, SecretsConfig, ServerConfig, StorageConfig, TelemetryConfig,
+    OidcConfig, OutboundConfig, PlanConfig, Registration, SecretsConfig, ServerConfig, StorageConfig, TelemetryConfig,
     TrackingConfig,
 };
 pub use reference::reference;

@@ -94,6 +94,7 @@ pub struct IdentityConfig {
     pub registration: Registration,
     pub registration_domains: Vec<String>,
     pub registration_role: String,
+    pub oidc: BTreeMap<String, OidcConfig>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -102,6 +103,31 @@ pub enum Registration {
     Invite,
     Open,
     Domain,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcConfig {
+    pub issuer: String,
+    pub client_id: String,
+    #[serde(default)]
+    pub client_secret: SecretString,
+    #[serde(default)]
+    pub label: String,
+    #[serde(default = "usual_scopes")]
+    pub scopes: Vec<String>,
+    #[serde(default)]
+    pub allowed_domains: Vec<String>,
+    #[serde(default)]
+    pub organization: String,
+    #[serde(default)]
+    pub trusted_emails: bool,
+    #[serde(default)]
+    pub trusted_second_factor: bool,
+}
+
+fn usual_scopes() -> Vec<String> {
+    ["openid", "email", "profile"].map(str::to_owned).to_vec()
 }
 
 #[derive(Debug, Clone, Deserialize)]

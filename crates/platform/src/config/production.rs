@@ -29,6 +29,7 @@ pub(super) fn check(config: &Config, faults: &mut Vec<Fault>) {
     }
     check_mail(config, faults);
     check_places(config, faults);
+    check_providers(config, faults);
 }
 
 /// Letters carry links that open accounts: they must be sent, and not in the clear.
@@ -56,6 +57,16 @@ fn check_mail(config: &Config, faults: &mut Vec<Fault>) {
     let password = mail.smtp_password.expose_secret();
     if !password.is_empty() {
         weak(faults, "mail.smtp_password", password);
+    }
+}
+
+/// A secret that others know lets them finish sign-ins of ours.
+fn check_providers(config: &Config, faults: &mut Vec<Fault>) {
+    for (name, provider) in &config.identity.oidc {
+        weak(faults, &format!("identity.oidc.{name}.client_secret"), provider.client_secret.expose_secret());
+        if !provider.issuer.starts_with("https://") {
+            faults.push(Fault::new(&format!("identity.oidc.{name}.issuer"), "must be https in production"));
+        }
     }
 }
 

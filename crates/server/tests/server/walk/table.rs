@@ -164,6 +164,11 @@ fn identity(operation: &str, t: &Things) -> Option<Vec<Call>> {
                 .own(422)
                 .viewer(422),
         ],
+        "listExternalIdentities" => vec![read(Nothing).person()],
+        // There is none: nobody signed in at a provider.
+        "deleteExternalIdentity" => vec![
+            write(Missing).query("issuer", "https://id.example").query("subject", "1").person().own(404).viewer(404),
+        ],
         "updatePasskey" => vec![
             write(Missing).at("passkey_id", &t.passkey).json(json!({"name": unique("named")})).person().viewer(404),
         ],
