@@ -35,7 +35,8 @@ pub fn load(
     environment: &BTreeMap<String, String>,
     flags: &[(&str, String)],
 ) -> Result<Config, Faults> {
-    let known = flatten(parse("the built-in defaults", DEFAULTS)?);
+    let mut known = flatten(parse("the built-in defaults", DEFAULTS)?);
+    known.extend(flatten(parse("the settings of a provider", PROVIDER)?));
     let mut faults = Vec::new();
     let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some((name, text)) = file {
@@ -97,12 +98,29 @@ pub fn load(
     }
 }
 
-/// The name under which a setting stands in the defaults: every plan has the settings of the plan that is there.
+/// The settings of an OpenID provider, of which there are none by default: what kind each is.
+const PROVIDER: &str = r#"
+[identity.oidc.any]
+issuer = ""
+client_id = ""
+client_secret = ""
+label = ""
+scopes = []
+allowed_domains = []
+organization = ""
+trusted_emails = false
+trusted_second_factor = false
+"#;
+
+/// The name under which a setting is known: every plan has the settings of the plan that is there, every provider those
+/// of any.
 fn known_as(path: &str) -> Cow<'_, str> {
-    match path.strip_prefix("limits.plans.").and_then(|rest| rest.split_once('.')) {
-        Some((_, setting)) => format!("limits.plans.standard.{setting}").into(),
-        None => path.into(),
+    for (section, known) in [("limits.plans.", "standard"), ("identity.oidc.", "any")] {
+        if let Some((_, setting)) = path.strip_prefix(section).and_then(|rest| rest.split_once('.')) {
+            return format!("{section}{known}.{setting}").into();
+        }
     }
+    path.into()
 }
 
 type Builder = config::ConfigBuilder<config::builder::DefaultState>;
@@ -264,6 +282,28 @@ mod tests {
         let file = Some(("f.toml", "[limits]\ndefault_plan = \"none\"\n[limits.plans.a]\nreads = 7\nread = -1\n"));
         let text = load(file, &env(&[]), &[]).unwrap_err().to_string();
         assert!(text.contains("limits.plans.a.reads is not a setting"), "{text}");
+    }
+
+    #[test]
+    fn providers_come_from_the_file_and_from_variables() {
+        let file =
+            Some(("f.toml", "[identity.oidc.my-idp]\nissuer = \"https://id.example.org\"\nclient_id = \"rhiza\"\n"));
+        let variables = env(&[
+            ("RHIZA_IDENTITY__OIDC__MY-IDP__CLIENT_SECRET", "said by a variable"),
+            ("RHIZA_IDENTITY__OIDC__MY-IDP__ALLOWED_DOMAINS", "example.org, example.com"),
+            ("RHIZA_IDENTITY__OIDC__MY-IDP__TRUSTED_EMAILS", "true"),
+        ]);
+        let config = load(file, &variables, &[]).unwrap();
+        let provider = &config.identity.oidc["my-idp"];
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&provider.client_secret), "said by a variable");
+        assert_eq!(provider.allowed_domains, ["example.org", "example.com"]);
+        assert!(provider.trusted_emails && !provider.trusted_second_factor);
+        assert_eq!(provider.scopes, ["openid", "email", "profile"]);
+        let text = load(file, &env(&[]), &[]).unwrap_err().to_string();
+        assert!(text.contains("identity.oidc.my-idp.client_secret must be set"), "{text}");
+        let file = Some(("f.toml", "[identity.oidc.a]\nisuer = \"https://id.example.org\"\n"));
+        let text = load(file, &env(&[]), &[]).unwrap_err().to_string();
+        assert!(text.contains("identity.oidc.a.isuer is not a setting"), "{text}");
     }
 
     #[test]

@@ -108,7 +108,9 @@ pub enum Registration {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OidcConfig {
+    #[serde(default)]
     pub issuer: String,
+    #[serde(default)]
     pub client_id: String,
     #[serde(default)]
     pub client_secret: SecretString,
