@@ -38,6 +38,11 @@ function ask(): Promise<boolean> {
   return new Promise((settle) => publish([...waiting, { settle }]));
 }
 
+/** For what leaves this page, where no refusal could be caught: asks first, if the last proof is too old. */
+export async function proved(until: string | null | undefined): Promise<boolean> {
+  return Date.parse(until ?? '') > Date.now() + 5_000 || ask();
+}
+
 /** Does something; if the server wants to know first that it is really you, asks, and does it again. */
 export async function confirmed<T>(action: () => Promise<T>): Promise<T> {
   try {

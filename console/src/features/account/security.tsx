@@ -16,6 +16,7 @@ import { toast } from '~/ui/toast';
 import { NewPassword, ShownOnWish } from '../access/password-field';
 import { passwordError } from '../access/rules';
 import { passkeysWork } from '../access/webauthn';
+import { ExternalIdentities } from './external-identities';
 import { Passkeys } from './passkeys';
 import { RecoveryCodeList } from './recovery-codes';
 import { TotpDialog } from './totp-dialog';
@@ -38,7 +39,7 @@ export function SecurityPage() {
   const [codes, setCodes] = useState<string[] | null>(null);
   if (security.isPending) return <Loading label="Loading" />;
   if (security.isError) return <QueryError error={security.error} onRetry={() => void security.refetch()} />;
-  const { password, password_changed_at, totp, recovery_codes_left } = security.data;
+  const { password, password_changed_at, totp, recovery_codes_left, external_identities, confirmed_until } = security.data;
   const close = () => setDialog(null);
   return (
     <div className="grid gap-4">
@@ -78,6 +79,7 @@ export function SecurityPage() {
         ) : null}
       </Card>
       {options.data?.passkeys && passkeysWork() ? <Passkeys /> : null}
+      {options.data && (options.data.providers.length > 0 || external_identities > 0) ? <ExternalIdentities providers={options.data.providers} confirmedUntil={confirmed_until} /> : null}
       {dialog === 'password' ? <ChangePassword has={password} onClose={close} /> : null}
       {dialog === 'totp' ? <TotpDialog onClose={close} /> : null}
       <FormDialog
