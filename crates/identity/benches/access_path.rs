@@ -86,11 +86,13 @@ async fn measure_on(database: &str, url: DbUrl, env: &Env) {
     let key = init_owner(&db, env, identity.passwords(), owner).await.unwrap().api_key;
     let app = guarded(&identity, &db, env);
     let cookie = sign_in(&app).await;
+    let key = format!("Bearer {key}");
+    let token = access_token(&app, &key).await;
 
     let bare = latencies(&bare(env), ("x-nothing", "x"), env).await;
     report(database, "unchecked", &bare, &bare);
-    let key = format!("Bearer {key}");
     report(database, "API key", &latencies(&app, ("authorization", &key), env).await, &bare);
+    report(database, "access token", &latencies(&app, ("authorization", &token), env).await, &bare);
     report(database, "session", &latencies(&app, ("cookie", &cookie), env).await, &bare);
 
     stop.cancel();
@@ -129,6 +131,17 @@ async fn sign_in(app: &Router) -> String {
     let reply = app.clone().oneshot(request).await.unwrap();
     let cookie = reply.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap();
     cookie.split(';').next().unwrap().to_owned()
+}
+
+/// An EdDSA access token in the place of the key.
+async fn access_token(app: &Router, key: &str) -> String {
+    let mut request =
+        request("POST", "/api/v1/auth/tokens", ("authorization", key), Body::from("{\"name\":\"bench\"}"));
+    request.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    let reply = app.clone().oneshot(request).await.unwrap();
+    let body = axum::body::to_bytes(reply.into_body(), 1 << 16).await.unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    format!("Bearer {}", made["access_token"].as_str().unwrap())
 }
 
 /// The time each request took, in microseconds, sorted. Requests begin on a schedule: one that has to wait because those

@@ -142,6 +142,16 @@ impl Server {
         RUNTIME.block_on(ask)
     }
 
+    /// Calls with exactly these headers and this body: the status.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = CLIENT.request(method, format!("{}{path}", self.url)).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        RUNTIME.block_on(async { request.send().await.unwrap().status().as_u16() })
+    }
+
     /// Calls with a key, or with the cookie of a session as a browser would.
     pub(crate) fn ask(&self, method: &str, path: &str, key: Option<&str>, payload: &Payload) -> Reply {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
