@@ -248,7 +248,13 @@ impl Identity {
         );
         let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
         let oidc = Oidc::new(
-            Seams { db: db.clone(), env: env.clone(), challenges: challenges.clone(), sessions: sessions.clone() },
+            Seams {
+                db: db.clone(),
+                env: env.clone(),
+                challenges: challenges.clone(),
+                sessions: sessions.clone(),
+                policies: policies.clone(),
+            },
             options.post.clone(),
             options.providers.clone(),
             options.outbound.as_ref(),
