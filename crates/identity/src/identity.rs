@@ -277,8 +277,8 @@ impl Identity {
                 tokens: Tokens::new(db.clone(), env.clone(), issuer, signing, projects.clone(), known_families),
                 projects,
                 oidc,
-                keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
-                service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
+                keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
+                service_accounts: ServiceAccounts { governance: governance.clone() },
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 invitations: Invitations {
