@@ -1,0 +1,4 @@
+//! From a table to an honest model. Values and a seed in, values out: the same input gives the same bits whatever the number
+//! of threads; no I/O, no clock, no global randomness.
+
+pub mod ensemble;
