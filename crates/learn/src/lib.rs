@@ -2,3 +2,6 @@
 //! of threads; no I/O, no clock, no global randomness.
 
 pub mod ensemble;
+pub mod matrix;
+pub mod random;
+pub mod stop;
