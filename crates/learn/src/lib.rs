@@ -3,5 +3,7 @@
 
 pub mod ensemble;
 pub mod matrix;
+pub mod metrics;
 pub mod random;
 pub mod stop;
+pub mod table;
