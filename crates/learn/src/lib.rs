@@ -4,6 +4,7 @@
 pub mod ensemble;
 pub mod matrix;
 pub mod metrics;
+pub mod profile;
 pub mod random;
 pub mod stop;
 pub mod table;
