@@ -1,0 +1,437 @@
+//! An ensemble rewritten as tapes: for each tree the straight sequence of steps that a block of rows goes through.
+//!
+//! # What is computed
+//! Let a leaf `ℓ` with value `v` be reached by tests on the features `F`. For a row and a feature `i ∈ F`, `o_i` is 1 when the
+//! row passes all tests on `i` on the way and 0 otherwise; `z_i` is the product of the shares of training rows that took the same
+//! turns at the tests on `i`. Where a set `S` of features is known, the leaf is worth `v Π_{i∈S} o_i Π_{i∉S} z_i`, and the Shapley
+//! value of `i` in this game is
+//!
+//! ```text
+//! φ_i(ℓ) = v (o_i − z_i) ∫₀¹ Π_{j∈F, j≠i} g_j(t) dt,   g_j(t) = z_j (1 − t) + o_j t,
+//! ```
+//!
+//! because `∫ t^s (1−t)^(m−1−s) dt = s! (m−1−s)! / m!` is Shapley's weight (Owen, "Multilinear extensions of games", 1972). The
+//! integrand is a polynomial of degree `|F| − 1`, so Gauss's rule with `⌈|F|/2⌉` points gives the integral exactly, and what is
+//! left is a sum over products along paths, separately for each point `t`.
+//!
+//! # How the tree shares it
+//! Let `G_n(t)` be the product of all `g_j` of the path to node `n`, times the weight of the point, and `B_n(t)` the sum over the
+//! leaves below of their value times what their path adds to the product. With `z` the share of rows that goes left at `n`, `o` the
+//! row's own turn there (1 left, 0 right), `f` the product of the row's earlier turns at tests on the same feature (1 or 0) and
+//! `z_f` the product of their shares:
+//!
+//! ```text
+//! s   = f (o − z)
+//! r   = z + s w(t)             w = t / g_f,  g_f = z_f (1 − t) + t          (w = t where the feature is new)
+//! G_left = r G_n               G_right = G_n − G_left
+//! B_n = B_right + r (B_left − B_right)
+//! φ  += s Σ_t G_n (B_left − B_right) h(t)    h = z_f / g_f²                 (h = 1 where the feature is new)
+//! ```
+//!
+//! The two children's factors add up to one, which is why one multiplication serves both; where a feature is met again, the term
+//! with `h` is just what replaces the upper test's share for the leaves below by their own. Every step is the same for every row,
+//! so rows lie in the lanes of vectors.
+
+use super::quadrature::gauss;
+use rhiza_learn::ensemble::{Ensemble, Missing, Node, NodeKind, Test, Tree};
+
+/// Points a tape handles at once; trees that need more have several tapes.
+pub(super) const POINTS: usize = 4;
+
+/// LightGBM's bound of what it takes for zero.
+const ZERO: f64 = 1e-35;
+
+/// The steps for one tree, one raw output and up to [`POINTS`] points.
+#[derive(Debug, Clone)]
+pub(super) struct Tape {
+    pub steps: Vec<Step>,
+    /// `w` and `h` of the tests on features met before, one entry per such test.
+    pub shapes: Vec<Shape>,
+    pub output: usize,
+    pub count: usize,
+    pub nodes: [f64; POINTS],
+    pub weights: [f64; POINTS],
+}
+
+/// `w` and `h` at the tape's points.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub w: [f64; POINTS],
+    pub h: [f64; POINTS],
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Enters a fork and prepares its left child.
+    Down,
+    /// Enters a fork whose left child is a leaf and prepares its right child.
+    DownRight,
+    /// Goes from the left child to the right one.
+    Turn,
+    /// Leaves a fork both of whose children are forks.
+    UpBoth,
+    /// Leaves a fork with a leaf on the left.
+    UpRight,
+    /// Leaves a fork with a leaf on the right.
+    UpLeft,
+    /// Enters and leaves a fork with two leaves.
+    Twig,
+}
+
+/// One step. What a kind does not use is zero.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub kind: Kind,
+    /// The feature was tested above.
+    pub again: bool,
+    /// A test on the same feature follows below: the turn is to be remembered.
+    pub remember: bool,
+    /// The row's earlier turn that counts is "right".
+    pub from_right: bool,
+    /// Level of the fork; the root's is 0.
+    pub level: u32,
+    /// Level of the last test on the same feature.
+    pub above: u32,
+    /// Where the fork's sum goes: twice its parent's level, one more for a right child.
+    pub slot: u32,
+    /// Number of the plane with the values to compare: twice the used feature's, one more where NaN goes left.
+    pub plane: u32,
+    /// Number among the features used.
+    pub feature: u32,
+    /// Number of the shape, when `again`.
+    pub shape: u32,
+    /// One more than the number in [`Plan::odd`] of the test that no comparison with a threshold can do; 0: none.
+    pub odd: u32,
+    pub threshold: f64,
+    /// Share of the rows that goes left.
+    pub share: f64,
+    /// Value of the left leaf.
+    pub left: f64,
+    /// Value of the right leaf.
+    pub right: f64,
+}
+
+/// A test that is no plain comparison.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Odd {
+    pub tree: u32,
+    pub test: Test,
+    pub missing: Missing,
+}
+
+/// All tapes of an ensemble.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub tapes: Vec<Tape>,
+    pub odd: Vec<Odd>,
+    /// Columns that any tree looks at, ascending.
+    pub used: Vec<usize>,
+    /// Whether any test on the used feature wants NaN to go left.
+    pub wants_low: Vec<bool>,
+    /// What the ensemble says on average over its training rows, per raw output.
+    pub base: Vec<f64>,
+    pub levels: usize,
+}
+
+/// A fork's children, test and share, checked before.
+#[derive(Clone, Copy)]
+pub(super) struct Fork {
+    pub feature: usize,
+    pub test: Test,
+    pub missing: Missing,
+    pub left: usize,
+    pub right: usize,
+    pub share: f64,
+}
+
+/// The share of rows that goes left: by the children's covers; half where no row came.
+pub(super) fn share(nodes: &[Node], left: usize, right: usize) -> f64 {
+    let (l, r) = (nodes[left].cover, nodes[right].cover);
+    if l + r > 0.0 { l / (l + r) } else { 0.5 }
+}
+
+pub(super) fn fork(tree: &Tree, at: usize) -> Option<Fork> {
+    match tree.nodes[at].kind {
+        NodeKind::Leaf(_) => None,
+        NodeKind::Split { feature, test, missing, left, right } => {
+            let (left, right) = (left as usize, right as usize);
+            let share = share(&tree.nodes, left, right);
+            Some(Fork { feature: feature as usize, test, missing, left, right, share })
+        }
+    }
+}
+
+/// Value of leaf `leaf` for raw output `output`; 0 when the tree does not add to it.
+pub(super) fn leaf_value(tree: &Tree, leaf: u32, output: usize, outputs: usize) -> f64 {
+    match tree.output {
+        Some(k) if k as usize == output => tree.leaf_values[leaf as usize],
+        Some(_) => 0.0,
+        None => tree.leaf_values[leaf as usize * outputs + output],
+    }
+}
+
+impl Plan {
+    pub(super) fn new(ensemble: &Ensemble) -> Self {
+        let mut seen = vec![false; ensemble.features.len()];
+        for node in ensemble.trees.iter().flat_map(|t| &t.nodes) {
+            if let NodeKind::Split { feature, .. } = node.kind {
+                seen[feature as usize] = true;
+            }
+        }
+        let used: Vec<usize> = (0..seen.len()).filter(|f| seen[*f]).collect();
+        let mut number = vec![0; seen.len()];
+        used.iter().enumerate().for_each(|(n, f)| number[*f] = n);
+        let mut plan = Self {
+            tapes: Vec::new(),
+            odd: Vec::new(),
+            wants_low: vec![false; used.len()],
+            used,
+            base: ensemble.base.clone(),
+            levels: 0,
+        };
+        for (at, tree) in ensemble.trees.iter().enumerate() {
+            plan.add(at, tree, &number, ensemble.outputs());
+        }
+        plan
+    }
+
+    fn add(&mut self, at: usize, tree: &Tree, number: &[usize], outputs: usize) {
+        let walk = Walk::of(tree);
+        for (leaf, reach) in &walk.leaves {
+            for (output, base) in self.base.iter_mut().enumerate() {
+                *base += reach * leaf_value(tree, *leaf, output, outputs);
+            }
+        }
+        if walk.forks.is_empty() {
+            return;
+        }
+        self.levels = self.levels.max(walk.levels);
+        let rule = gauss(walk.features.div_ceil(2));
+        let tests = self.tests(at, &walk, number);
+        let own = tree.output.map_or(0..outputs, |k| k as usize..k as usize + 1);
+        for points in rule.chunks(POINTS) {
+            let (nodes, weights) = spread(points);
+            for output in own.clone() {
+                let value = |leaf| leaf_value(tree, leaf, output, outputs);
+                let (steps, shapes) = walk.steps(tree, &tests, &nodes[..points.len()], value);
+                self.tapes.push(Tape { steps, shapes, output, count: points.len(), nodes, weights });
+            }
+        }
+    }
+
+    /// What each fork of the walk compares with what.
+    fn tests(&mut self, tree: usize, walk: &Walk, number: &[usize]) -> Vec<Comparison> {
+        let mut tests = Vec::with_capacity(walk.forks.len());
+        for visit in &walk.forks {
+            let feature = number[visit.fork.feature];
+            let plain = plain(visit.fork.test, visit.fork.missing);
+            let (threshold, low, odd) = match plain {
+                Some((threshold, low)) => (threshold, low, 0),
+                None => {
+                    let tree = narrow(tree);
+                    self.odd.push(Odd { tree, test: visit.fork.test, missing: visit.fork.missing });
+                    (0.0, false, narrow(self.odd.len()))
+                }
+            };
+            self.wants_low[feature] |= low;
+            let plane = narrow(2 * feature + usize::from(low));
+            tests.push(Comparison { feature: narrow(feature), plane, threshold, odd });
+        }
+        tests
+    }
+}
+
+/// A fork's test as the kernel does it.
+#[derive(Clone, Copy)]
+struct Comparison {
+    feature: u32,
+    plane: u32,
+    threshold: f64,
+    odd: u32,
+}
+
+/// The threshold, and whether NaN goes left, where that is all there is to a test.
+fn plain(test: Test, missing: Missing) -> Option<(f64, bool)> {
+    let Test::AtMost(threshold) = test else { return None };
+    match missing {
+        Missing::Left => Some((threshold, true)),
+        Missing::Right => Some((threshold, false)),
+        Missing::AsZero => Some((threshold, threshold >= 0.0)),
+        // Zeros go where they would go anyway.
+        Missing::ZeroLeft if threshold >= ZERO => Some((threshold, true)),
+        Missing::ZeroRight if threshold < -ZERO => Some((threshold, false)),
+        Missing::ZeroLeft | Missing::ZeroRight => None,
+    }
+}
+
+/// A fork met on the way through a tree, in the order of meeting.
+struct Visit {
+    fork: Fork,
+    /// Fork of the walk above with the same feature, the turn taken there, and the product of the shares of that and earlier turns.
+    above: Option<(usize, bool, f64)>,
+    remember: bool,
+    level: usize,
+    right_child: bool,
+}
+
+/// A tree in the order in which it is gone through.
+struct Walk {
+    forks: Vec<Visit>,
+    /// Entering and leaving of the forks, by their number in `forks`.
+    order: Vec<(Move, usize)>,
+    /// Leaves and the share of the training rows that reach them.
+    leaves: Vec<(u32, f64)>,
+    levels: usize,
+    /// Most different features on one path.
+    features: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Move {
+    Enter,
+    Turn,
+    Leave,
+}
+
+impl Walk {
+    fn of(tree: &Tree) -> Self {
+        enum Task {
+            Node { at: usize, reach: f64, distinct: usize, right_child: bool },
+            Between(usize),
+            After(usize),
+        }
+        let mut walk = Self { forks: Vec::new(), order: Vec::new(), leaves: Vec::new(), levels: 0, features: 0 };
+        // Forks on the way to the present node, by number, with the turn taken.
+        let mut path: Vec<(usize, bool)> = Vec::new();
+        let mut tasks = vec![Task::Node { at: 0, reach: 1.0, distinct: 0, right_child: false }];
+        // What the second child needs, kept per fork on the path.
+        let mut pending: Vec<(usize, f64, usize)> = Vec::new();
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Node { at, reach, distinct, right_child } => {
+                    let Some(fork) = fork(tree, at) else {
+                        if let NodeKind::Leaf(leaf) = tree.nodes[at].kind {
+                            walk.leaves.push((leaf, reach));
+                        }
+                        walk.features = walk.features.max(distinct);
+                        continue;
+                    };
+                    let above = walk.above(&path, fork.feature);
+                    if let Some((number, ..)) = above {
+                        walk.forks[number].remember = true;
+                    }
+                    let distinct = distinct + usize::from(above.is_none());
+                    let number = walk.forks.len();
+                    walk.forks.push(Visit { fork, above, remember: false, level: path.len(), right_child });
+                    walk.order.push((Move::Enter, number));
+                    path.push((number, false));
+                    walk.levels = walk.levels.max(path.len());
+                    pending.push((fork.right, reach * (1.0 - fork.share), distinct));
+                    tasks.push(Task::Between(number));
+                    tasks.push(Task::Node { at: fork.left, reach: reach * fork.share, distinct, right_child: false });
+                }
+                Task::Between(number) => {
+                    walk.order.push((Move::Turn, number));
+                    if let Some(last) = path.last_mut() {
+                        last.1 = true;
+                    }
+                    tasks.push(Task::After(number));
+                    if let Some((at, reach, distinct)) = pending.pop() {
+                        tasks.push(Task::Node { at, reach, distinct, right_child: true });
+                    }
+                }
+                Task::After(number) => {
+                    path.pop();
+                    walk.order.push((Move::Leave, number));
+                }
+            }
+        }
+        walk
+    }
+
+    /// The last test on `feature` along the path.
+    fn above(&self, path: &[(usize, bool)], feature: usize) -> Option<(usize, bool, f64)> {
+        let (number, right) = *path.iter().rev().find(|(n, _)| self.forks[*n].fork.feature == feature)?;
+        let visit = &self.forks[number];
+        let own = if right { 1.0 - visit.fork.share } else { visit.fork.share };
+        Some((number, right, own * visit.above.map_or(1.0, |(_, _, share)| share)))
+    }
+
+    fn steps(
+        &self,
+        tree: &Tree,
+        tests: &[Comparison],
+        nodes: &[f64],
+        value: impl Fn(u32) -> f64,
+    ) -> (Vec<Step>, Vec<Shape>) {
+        let mut steps = Vec::with_capacity(self.order.len());
+        let mut shapes: Vec<Shape> = Vec::new();
+        let mut shape_of = vec![0_u32; self.forks.len()];
+        let leaf = |at: usize| match tree.nodes[at].kind {
+            NodeKind::Leaf(leaf) => Some(value(leaf)),
+            NodeKind::Split { .. } => None,
+        };
+        for (what, number) in &self.order {
+            let visit = &self.forks[*number];
+            let (left, right) = (leaf(visit.fork.left), leaf(visit.fork.right));
+            let kind = match (what, left.is_some(), right.is_some()) {
+                (Move::Enter, true, true) => Kind::Twig,
+                (Move::Enter, true, false) => Kind::DownRight,
+                (Move::Enter, false, _) => Kind::Down,
+                (Move::Turn, false, false) => Kind::Turn,
+                (Move::Turn, _, _) | (Move::Leave, true, true) => continue,
+                (Move::Leave, true, false) => Kind::UpRight,
+                (Move::Leave, false, true) => Kind::UpLeft,
+                (Move::Leave, false, false) => Kind::UpBoth,
+            };
+            if let (Move::Enter, Some((_, _, share))) = (what, visit.above) {
+                shape_of[*number] = narrow(shapes.len());
+                shapes.push(shape(share, nodes));
+            }
+            let test = tests[*number];
+            steps.push(Step {
+                kind,
+                again: visit.above.is_some(),
+                remember: visit.remember,
+                from_right: visit.above.is_some_and(|(_, right, _)| right),
+                level: narrow(visit.level),
+                above: visit.above.map_or(0, |(n, ..)| narrow(self.forks[n].level)),
+                slot: narrow(2 * visit.level.saturating_sub(1) + usize::from(visit.right_child)),
+                plane: test.plane,
+                feature: test.feature,
+                shape: shape_of[*number],
+                odd: test.odd,
+                threshold: test.threshold,
+                share: visit.fork.share,
+                left: left.unwrap_or(0.0),
+                right: right.unwrap_or(0.0),
+            });
+        }
+        (steps, shapes)
+    }
+}
+
+fn shape(share: f64, nodes: &[f64]) -> Shape {
+    let mut shape = Shape { w: [0.0; POINTS], h: [0.0; POINTS] };
+    for (q, t) in nodes.iter().enumerate() {
+        let g = share * (1.0 - t) + t;
+        shape.w[q] = t / g;
+        shape.h[q] = share / (g * g);
+    }
+    shape
+}
+
+fn spread(points: &[(f64, f64)]) -> ([f64; POINTS], [f64; POINTS]) {
+    let (mut nodes, mut weights) = ([0.0; POINTS], [0.0; POINTS]);
+    for (q, (t, w)) in points.iter().enumerate() {
+        (nodes[q], weights[q]) = (*t, *w);
+    }
+    (nodes, weights)
+}
+
+/// Numbers of forks, levels and features fit 32 bits: the ensemble numbers its nodes so.
+#[expect(clippy::cast_possible_truncation, reason = "an ensemble numbers nodes and columns with 32 bits")]
+const fn narrow(n: usize) -> u32 {
+    n as u32
+}
