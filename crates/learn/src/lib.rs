@@ -1,6 +1,8 @@
 //! From a table to an honest model. Values and a seed in, values out: the same input gives the same bits whatever the number
 //! of threads; no I/O, no clock, no global randomness.
 
+pub mod bins;
+pub mod boost;
 pub mod ensemble;
 pub mod matrix;
 pub mod metrics;

@@ -130,7 +130,7 @@ impl Matrix {
     /// # Errors
     /// [`MatrixError::Ragged`] when the numbers do not fill whole rows.
     pub fn from_rows(values: &[f64], columns: usize) -> Result<Self, MatrixError> {
-        if columns == 0 || values.len() % columns != 0 {
+        if columns == 0 || !values.len().is_multiple_of(columns) {
             return Err(MatrixError::Ragged { values: values.len(), columns });
         }
         let column = |j: usize| {
