@@ -4,9 +4,12 @@
 pub mod bins;
 pub mod boost;
 pub mod ensemble;
+mod linear_algebra;
 pub mod matrix;
 pub mod metrics;
+pub mod prepare;
 pub mod profile;
 pub mod random;
+pub mod split;
 pub mod stop;
 pub mod table;

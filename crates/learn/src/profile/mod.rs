@@ -30,6 +30,8 @@ use crate::table::{Column, Kind, Table, TableError, Values};
 
 pub use self::columns::{Bin, ColumnProfile, NumberProfile, TopValue};
 pub use self::quality::{Issue, IssueKind, Quality, Severity};
+#[cfg(test)]
+pub(crate) use self::relations::pearson;
 pub use self::relations::{Leak, Measure, Relation};
 
 /// How much is looked at.
