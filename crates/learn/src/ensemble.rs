@@ -52,6 +52,35 @@ pub enum Link {
     NormalizedLogistic,
 }
 
+impl Link {
+    /// Turns the raw outputs of one row into its prediction.
+    pub fn apply(self, raw: &mut [f64]) {
+        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+        match self {
+            Self::Identity => {}
+            Self::Logistic => raw.iter_mut().for_each(|x| *x = logistic(*x)),
+            Self::Exponential => raw.iter_mut().for_each(|x| *x = x.exp()),
+            Self::Softmax => {
+                // Less the largest, so that no power overflows.
+                let top = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                raw.iter_mut().for_each(|x| *x = (*x - top).exp());
+                divide_by_sum(raw);
+            }
+            Self::NormalizedLogistic => {
+                raw.iter_mut().for_each(|x| *x = logistic(*x));
+                divide_by_sum(raw);
+            }
+        }
+    }
+}
+
+fn divide_by_sum(values: &mut [f64]) {
+    let sum: f64 = values.iter().sum();
+    if sum > 0.0 {
+        values.iter_mut().for_each(|x| *x /= sum);
+    }
+}
+
 /// One decision tree. Node 0 is the root; a child's number is greater than its parent's, so there is no way round in a circle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
@@ -175,6 +204,14 @@ impl Ensemble {
         for tree in &self.trees {
             tree.add(row, self.single_precision_input, raw);
         }
+    }
+}
+
+impl Ensemble {
+    /// The prediction for one row: its raw outputs through the link. `row` has a value per column, `out` one per raw output.
+    pub fn predict(&self, row: &[f64], out: &mut [f64]) {
+        self.raw(row, out);
+        self.link.apply(out);
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod bins;
 pub mod boost;
 pub mod ensemble;
+pub mod evaluate;
+pub mod forest;
 mod linear_algebra;
 pub mod matrix;
 pub mod metrics;
