@@ -1,6 +1,8 @@
 //! A sum of decision trees: what boosting and forests grow, what foreign model files are read into, and what `rhiza-explain`
 //! takes apart. It is the form for exchange; a faster form for prediction is derived from it.
 
+use rayon::prelude::*;
+
 /// What a row goes through on its way down, and what is added up at the leaves.
 ///
 /// The raw output `k` of a row is `base[k]` plus, over all trees, the value of the leaf the row falls into. [`Link`] makes the
@@ -192,10 +194,11 @@ impl Ensemble {
         if !fits {
             return Err(EnsembleError::BadOutputs(format!("{:?} does not go with {outputs} raw outputs", self.link)));
         }
-        for (number, tree) in self.trees.iter().enumerate() {
-            tree.check(self.features.len(), outputs).map_err(|fault| EnsembleError::BadTree { tree: number, fault })?;
-        }
-        Ok(())
+        let fault = |(number, tree): (usize, &Tree)| {
+            let fault = tree.check(self.features.len(), outputs).err()?;
+            Some(EnsembleError::BadTree { tree: number, fault })
+        };
+        self.trees.par_iter().with_min_len(16).enumerate().find_map_first(fault).map_or(Ok(()), Err)
     }
 
     /// The raw outputs of one row, added to nothing but `base`. `row` has a value per column; `raw` one per raw output.

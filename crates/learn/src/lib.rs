@@ -6,6 +6,7 @@ pub mod boost;
 pub mod ensemble;
 pub mod evaluate;
 pub mod forest;
+pub mod format;
 mod linear_algebra;
 pub mod matrix;
 pub mod metrics;
