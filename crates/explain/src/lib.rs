@@ -8,4 +8,4 @@ mod tree;
 pub use error::ExplainError;
 pub use explanation::Explanation;
 pub use rows::Rows;
-pub use tree::TreeExplainer;
+pub use tree::{Interactions, TreeExplainer};

@@ -47,6 +47,10 @@ pub(super) struct Tape {
     pub steps: Vec<Step>,
     /// `w` and `h` of the tests on features met before, one entry per such test.
     pub shapes: Vec<Shape>,
+    /// For each step, where its entries in `others` begin and end. Empty where interactions are not asked for.
+    pub ranges: Vec<(u32, u32)>,
+    /// The other features on the path above a fork.
+    pub others: Vec<Other>,
     pub output: usize,
     pub count: usize,
     pub nodes: [f64; POINTS],
@@ -58,6 +62,19 @@ pub(super) struct Tape {
 pub(super) struct Shape {
     pub w: [f64; POINTS],
     pub h: [f64; POINTS],
+}
+
+/// Another feature on the path above a fork, as the interaction of the two needs it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Other {
+    /// Number among the features used.
+    pub feature: u32,
+    /// Level of the last test on it.
+    pub level: u32,
+    /// The turn that counts there is "right".
+    pub right: bool,
+    /// `(1 − z) / (z (1 − t) + t)` at the tape's points.
+    pub on: [f64; POINTS],
 }
 
 /// What a step does.
@@ -172,7 +189,8 @@ pub(super) fn leaf_value(tree: &Tree, leaf: u32, output: usize, outputs: usize) 
 }
 
 impl Plan {
-    pub(super) fn new(ensemble: &Ensemble) -> Self {
+    /// The plan of `ensemble`; with what interactions need when `pairs`.
+    pub(super) fn new(ensemble: &Ensemble, pairs: bool) -> Self {
         let mut seen = vec![false; ensemble.features.len()];
         for node in ensemble.trees.iter().flat_map(|t| &t.nodes) {
             if let NodeKind::Split { feature, .. } = node.kind {
@@ -191,13 +209,13 @@ impl Plan {
             levels: 0,
         };
         for (at, tree) in ensemble.trees.iter().enumerate() {
-            plan.add(at, tree, &number, ensemble.outputs());
+            plan.add(at, tree, &number, ensemble.outputs(), pairs);
         }
         plan
     }
 
-    fn add(&mut self, at: usize, tree: &Tree, number: &[usize], outputs: usize) {
-        let walk = Walk::of(tree);
+    fn add(&mut self, at: usize, tree: &Tree, number: &[usize], outputs: usize, pairs: bool) {
+        let walk = Walk::of(tree, pairs);
         for (leaf, reach) in &walk.leaves {
             for (output, base) in self.base.iter_mut().enumerate() {
                 *base += reach * leaf_value(tree, *leaf, output, outputs);
@@ -215,7 +233,10 @@ impl Plan {
             for output in own.clone() {
                 let value = |leaf| leaf_value(tree, leaf, output, outputs);
                 let (steps, shapes) = walk.steps(tree, &tests, &nodes[..points.len()], value);
-                self.tapes.push(Tape { steps, shapes, output, count: points.len(), nodes, weights });
+                let (ranges, others) =
+                    if pairs { walk.others(&tests, &nodes[..points.len()]) } else { (Vec::new(), Vec::new()) };
+                let count = points.len();
+                self.tapes.push(Tape { steps, shapes, ranges, others, output, count, nodes, weights });
             }
         }
     }
@@ -273,6 +294,10 @@ struct Visit {
     remember: bool,
     level: usize,
     right_child: bool,
+    /// Whether the left and the right child are leaves.
+    leaves: (bool, bool),
+    /// As `above`, for every other feature on the path; only where interactions are asked for.
+    others: Vec<(usize, bool, f64)>,
 }
 
 /// A tree in the order in which it is gone through.
@@ -295,7 +320,7 @@ enum Move {
 }
 
 impl Walk {
-    fn of(tree: &Tree) -> Self {
+    fn of(tree: &Tree, pairs: bool) -> Self {
         enum Task {
             Node { at: usize, reach: f64, distinct: usize, right_child: bool },
             Between(usize),
@@ -323,7 +348,11 @@ impl Walk {
                     }
                     let distinct = distinct + usize::from(above.is_none());
                     let number = walk.forks.len();
-                    walk.forks.push(Visit { fork, above, remember: false, level: path.len(), right_child });
+                    let others = if pairs { walk.others_above(&path, fork.feature) } else { Vec::new() };
+                    let is_leaf = |at: usize| matches!(tree.nodes[at].kind, NodeKind::Leaf(_));
+                    let leaves = (is_leaf(fork.left), is_leaf(fork.right));
+                    let (level, remember) = (path.len(), pairs);
+                    walk.forks.push(Visit { fork, above, remember, level, right_child, leaves, others });
                     walk.order.push((Move::Enter, number));
                     path.push((number, false));
                     walk.levels = walk.levels.max(path.len());
@@ -353,9 +382,28 @@ impl Walk {
     /// The last test on `feature` along the path.
     fn above(&self, path: &[(usize, bool)], feature: usize) -> Option<(usize, bool, f64)> {
         let (number, right) = *path.iter().rev().find(|(n, _)| self.forks[*n].fork.feature == feature)?;
+        Some(self.since(number, right))
+    }
+
+    /// The last test along the path on each feature but `feature`.
+    fn others_above(&self, path: &[(usize, bool)], feature: usize) -> Vec<(usize, bool, f64)> {
+        let mut seen = vec![feature];
+        let mut others = Vec::new();
+        for (number, right) in path.iter().rev() {
+            let other = self.forks[*number].fork.feature;
+            if !seen.contains(&other) {
+                seen.push(other);
+                others.push(self.since(*number, *right));
+            }
+        }
+        others
+    }
+
+    /// A fork, the turn taken there and the product of the shares of it and of earlier turns on its feature.
+    fn since(&self, number: usize, right: bool) -> (usize, bool, f64) {
         let visit = &self.forks[number];
         let own = if right { 1.0 - visit.fork.share } else { visit.fork.share };
-        Some((number, right, own * visit.above.map_or(1.0, |(_, _, share)| share)))
+        (number, right, own * visit.above.map_or(1.0, |(_, _, share)| share))
     }
 
     fn steps(
@@ -374,17 +422,8 @@ impl Walk {
         };
         for (what, number) in &self.order {
             let visit = &self.forks[*number];
+            let Some(kind) = self.kind(*what, *number) else { continue };
             let (left, right) = (leaf(visit.fork.left), leaf(visit.fork.right));
-            let kind = match (what, left.is_some(), right.is_some()) {
-                (Move::Enter, true, true) => Kind::Twig,
-                (Move::Enter, true, false) => Kind::DownRight,
-                (Move::Enter, false, _) => Kind::Down,
-                (Move::Turn, false, false) => Kind::Turn,
-                (Move::Turn, _, _) | (Move::Leave, true, true) => continue,
-                (Move::Leave, true, false) => Kind::UpRight,
-                (Move::Leave, false, true) => Kind::UpLeft,
-                (Move::Leave, false, false) => Kind::UpBoth,
-            };
             if let (Move::Enter, Some((_, _, share))) = (what, visit.above) {
                 shape_of[*number] = narrow(shapes.len());
                 shapes.push(shape(share, nodes));
@@ -409,6 +448,42 @@ impl Walk {
             });
         }
         (steps, shapes)
+    }
+}
+
+impl Walk {
+    /// What the interactions of each step's fork with the features above need, in the order of [`Walk::steps`].
+    fn others(&self, tests: &[Comparison], nodes: &[f64]) -> (Vec<(u32, u32)>, Vec<Other>) {
+        let mut others = Vec::new();
+        let mut ranges = Vec::new();
+        for number in self.order.iter().filter_map(|(what, n)| self.kind(*what, *n).map(|_| n)) {
+            let start = narrow(others.len());
+            for (above, right, share) in &self.forks[*number].others {
+                let mut on = [0.0; POINTS];
+                for (on, t) in on.iter_mut().zip(nodes) {
+                    *on = (1.0 - share) / (share * (1.0 - t) + t);
+                }
+                let level = narrow(self.forks[*above].level);
+                others.push(Other { feature: tests[*above].feature, level, right: *right, on });
+            }
+            ranges.push((start, narrow(others.len())));
+        }
+        (ranges, others)
+    }
+
+    /// What the kernel does at a move; nothing where a child is a leaf that needs no visit.
+    fn kind(&self, what: Move, number: usize) -> Option<Kind> {
+        let visit = &self.forks[number];
+        Some(match (what, visit.leaves) {
+            (Move::Enter, (true, true)) => Kind::Twig,
+            (Move::Enter, (true, false)) => Kind::DownRight,
+            (Move::Enter, (false, _)) => Kind::Down,
+            (Move::Turn, (false, false)) => Kind::Turn,
+            (Move::Turn, _) | (Move::Leave, (true, true)) => return None,
+            (Move::Leave, (true, false)) => Kind::UpRight,
+            (Move::Leave, (false, true)) => Kind::UpLeft,
+            (Move::Leave, (false, false)) => Kind::UpBoth,
+        })
     }
 }
 

@@ -18,6 +18,24 @@ fn weight(s: u32, players: usize) -> f64 {
     factorial(s as usize) * factorial(players - 1 - s as usize) / factorial(players)
 }
 
+/// Shapley interaction values, each pair's half in either place, the diagonal what is left of the Shapley value.
+pub(crate) fn interactions(players: usize, worth: &[f64]) -> Vec<f64> {
+    let mut values = vec![0.0; players * players];
+    for i in 0..players {
+        for j in (0..players).filter(|j| *j != i) {
+            for s in (0..1_usize << players).filter(|s| s >> i & 1 == 0 && s >> j & 1 == 0) {
+                let both = worth[s | 1 << i | 1 << j] - worth[s | 1 << i] - worth[s | 1 << j] + worth[s];
+                values[i * players + j] += weight(s.count_ones(), players - 1) * both / 2.0;
+            }
+        }
+    }
+    for (i, value) in shapley(players, worth).into_iter().enumerate() {
+        let off: f64 = (0..players).filter(|j| *j != i).map(|j| values[i * players + j]).sum();
+        values[i * players + i] = value - off;
+    }
+    values
+}
+
 /// What an ensemble is worth where only the columns of `known` are: both turns at tests on others, weighted by cover.
 pub(crate) fn path_dependent(ensemble: &Ensemble, row: &[f64], known: usize, output: usize) -> f64 {
     let trees = ensemble.trees.iter().map(|tree| expectation(ensemble, tree, row, known, output, 0));
@@ -43,6 +61,19 @@ fn expectation(ensemble: &Ensemble, tree: &Tree, row: &[f64], known: usize, outp
             share * go(left) + (1.0 - share) * go(right)
         }
     }
+}
+
+/// What an ensemble says on average where the columns that are not in `known` are taken from each row of `background`.
+pub(crate) fn interventional(e: &Ensemble, row: &[f64], background: &[f64], known: usize, output: usize) -> f64 {
+    let mut raw = vec![0.0; e.outputs()];
+    let others = background.chunks_exact(row.len());
+    let count = others.len() as f64;
+    let say = |other: &[f64]| {
+        let mixed: Vec<f64> = (0..row.len()).map(|c| if known >> c & 1 == 1 { row[c] } else { other[c] }).collect();
+        e.raw(&mixed, &mut raw);
+        raw[output]
+    };
+    others.map(say).sum::<f64>() / count
 }
 
 /// The worth of every coalition of columns.

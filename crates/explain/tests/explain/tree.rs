@@ -1,6 +1,6 @@
 //! TreeSHAP against the definition.
 
-use crate::definition::{path_dependent, shapley, worth};
+use crate::definition::{interactions, interventional, path_dependent, shapley, worth};
 use crate::forest::{Shape, ensemble, rows};
 use rhiza_explain::{ExplainError, Explanation, Rows, TreeExplainer};
 use rhiza_learn::ensemble::Ensemble;
@@ -43,6 +43,48 @@ fn paths_with_more_features_than_one_tape_has_points_for() {
     for seed in 0..4 {
         let ensemble = ensemble(seed, Shape { columns: 12, outputs: 2, trees: 2, depth: 14 });
         against_definition(&ensemble, &rows(seed, 2, &ensemble.features));
+    }
+}
+
+#[test]
+fn interactions_as_defined() {
+    for seed in 0..30 {
+        let shape = Shape { columns: 1 + seed as usize % 8, outputs: 1 + seed as usize % 2, trees: 3, depth: 8 };
+        let ensemble = ensemble(seed, shape);
+        let values = rows(seed, 3, &ensemble.features);
+        let columns = ensemble.features.len();
+        let explainer = TreeExplainer::new(ensemble.clone()).unwrap();
+        let found = explainer.interactions(Rows::new(&values, columns).unwrap()).unwrap();
+        for (number, row) in values.chunks_exact(columns).enumerate() {
+            for output in 0..ensemble.outputs() {
+                let worth = worth(columns, |s| path_dependent(&ensemble, row, s, output));
+                let what = format!("seed {seed}, row {number}, output {output}");
+                close(found.matrix(number, output), &interactions(columns, &worth), &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn against_a_background_as_defined() {
+    for seed in 0..40 {
+        let shape = Shape { columns: 1 + seed as usize % 8, outputs: 1 + seed as usize % 3, trees: 3, depth: 6 };
+        let ensemble = ensemble(seed, shape);
+        let columns = ensemble.features.len();
+        // Few rows go pattern by pattern, many by table.
+        let count = if seed % 2 == 0 { 3 } else { 400 };
+        let (values, background) = (rows(seed, count, &ensemble.features), rows(seed + 99, 20, &ensemble.features));
+        let explainer = TreeExplainer::new(ensemble.clone()).unwrap();
+        let (table, against) = (Rows::new(&values, columns).unwrap(), Rows::new(&background, columns).unwrap());
+        let found = explainer.explain_against(table, against).unwrap();
+        found.check_additivity(&explainer.raw(table).unwrap(), 1e-9).unwrap();
+        for (number, row) in table.iter().enumerate().take(3) {
+            for output in 0..ensemble.outputs() {
+                let worth = worth(columns, |s| interventional(&ensemble, row, &background, s, output));
+                let what = format!("seed {seed}, row {number}, output {output}");
+                close(found.parts(number, output), &shapley(columns, &worth), &what);
+            }
+        }
     }
 }
 
