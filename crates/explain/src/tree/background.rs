@@ -144,7 +144,7 @@ impl Paths {
             let list: Vec<(Mask, f64)> =
                 patterns.chunk_by(|a, b| a == b).map(|same| (same[0], part * count(same.len()))).collect();
             let wide = path.columns.len();
-            if wide <= TABLED && 2 * wide * wide << wide < 2 * rows * list.len() {
+            if wide <= TABLED && (2 * wide * wide) << wide < 2 * rows * list.len() {
                 Judge::Table(table(wide, &list))
             } else {
                 Judge::List(list)
@@ -189,7 +189,6 @@ impl Judge {
     fn parts<'a>(&'a self, pattern: Mask, wide: usize, room: &'a mut Vec<f64>) -> &'a [f64] {
         match self {
             Self::Table(table) => {
-                #[expect(clippy::cast_possible_truncation, reason = "a tabled pattern has ten bits at most")]
                 let start = pattern as usize * wide;
                 &table[start..start + wide]
             }
@@ -224,7 +223,6 @@ fn table(wide: usize, list: &[(Mask, f64)]) -> Vec<f64> {
     for z in 0..=wide {
         let (mut gain, mut loss) = (vec![0.0; size], vec![0.0; size]);
         for (other, part) in list {
-            #[expect(clippy::cast_possible_truncation, reason = "a tabled pattern has ten bits at most")]
             let other = *other as usize;
             let x = wide - other.count_ones() as usize;
             gain[other] = if x > 0 { part * weight(x - 1, z) } else { 0.0 };

@@ -4,7 +4,7 @@ use super::plan::{Kind, Other, POINTS, Shape, Step, Tape};
 use fearless_simd::{Simd, f64x8, prelude::*};
 
 /// Rows of a block.
-pub(super) const LANES: usize = 16;
+pub(super) const LANES: usize = 32;
 const VECTOR: usize = 8;
 
 /// One number for each row of a block.
@@ -33,7 +33,7 @@ impl Memory {
         let levels = levels.max(1);
         Self {
             g: vec![[NOUGHT; POINTS]; levels + 1],
-            b: vec![[NOUGHT; POINTS]; 2 * levels],
+            b: vec![[NOUGHT; POINTS]; 2 * (levels + 1)],
             path: vec![[NOUGHT; 3]; levels],
         }
     }
@@ -122,27 +122,60 @@ pub(super) fn play<S: Simd, P: Sums, const Q: usize>(
     memory: &mut Memory,
     sums: &mut P,
 ) {
-    let mut t = [f64x8::splat(simd, 0.0); Q];
-    for (t, node) in t.iter_mut().zip(&tape.nodes) {
-        *t = f64x8::splat(simd, *node);
+    let mut player = Player::<S, Q>::new(simd, tape);
+    for (bundle, weight) in memory.g[0].iter_mut().zip(&tape.weights) {
+        *bundle = Lanes([*weight; LANES]);
     }
-    memory.g[0] = tape.weights.map(|weight| Lanes([weight; LANES]));
-    let off = t.map(|t| f64x8::splat(simd, -1.0) / (f64x8::splat(simd, 1.0) - t));
-    let mut player = Player { simd, t, off, shapes: &tape.shapes, others: &[] };
-    for (number, step) in tape.steps.iter().enumerate() {
+    let mut odd = NOUGHT;
+    let mut number = 0;
+    while let Some(step) = tape.steps.get(number) {
+        number += 1;
         if P::PAIRS {
-            let (start, end) = tape.ranges[number];
+            let (start, end) = tape.ranges[number - 1];
             player.others = &tape.others[start as usize..end as usize];
         }
-        match step.kind {
-            Kind::Down => player.down(step, block, turns, memory, false),
-            Kind::DownRight => player.down(step, block, turns, memory, true),
-            Kind::Turn => player.turn(step, memory),
-            Kind::UpBoth => player.up(step, memory, sums, false, false),
-            Kind::UpRight => player.up(step, memory, sums, true, false),
-            Kind::UpLeft => player.up(step, memory, sums, false, true),
-            Kind::Twig => player.twig(step, block, turns, memory, sums),
+        match (step.kind, step.again) {
+            (Kind::Down, false) => player.down::<false, false>(step, block.values(step, turns, &mut odd), memory),
+            (Kind::Down, true) => player.down::<true, false>(step, block.values(step, turns, &mut odd), memory),
+            (Kind::DownRight, false) => player.down::<false, true>(step, block.values(step, turns, &mut odd), memory),
+            (Kind::DownRight, true) => player.down::<true, true>(step, block.values(step, turns, &mut odd), memory),
+            (Kind::Turn, _) => player.turn(step, memory),
+            (Kind::UpBoth, false) => player.up::<P, false, false, false>(step, memory, sums),
+            (Kind::UpBoth, true) => player.up::<P, true, false, false>(step, memory, sums),
+            (Kind::UpRight, false) => player.up::<P, false, true, false>(step, memory, sums),
+            (Kind::UpRight, true) => player.up::<P, true, true, false>(step, memory, sums),
+            (Kind::UpLeft, false) => player.up::<P, false, false, true>(step, memory, sums),
+            (Kind::UpLeft, true) => player.up::<P, true, false, true>(step, memory, sums),
+            (Kind::Twig, false) => player.twig::<P, false>(step, block.values(step, turns, &mut odd), memory, sums),
+            (Kind::Twig, true) => player.twig::<P, true>(step, block.values(step, turns, &mut odd), memory, sums),
+            (Kind::Pair, _) => {
+                if let Some(steps) = tape.steps.get(number - 1..number + 2).and_then(<[Step]>::first_chunk::<3>) {
+                    player.pair(steps, block, memory, sums);
+                }
+                number += 2;
+            }
         }
+    }
+}
+
+impl<'a> Block<'a> {
+    /// The values to compare; those of an odd test are made such that the step's threshold (0) does what the test does.
+    #[inline(always)]
+    fn values<'b>(&self, step: &Step, turns: &impl Turns, odd: &'b mut Lanes) -> &'b Lanes
+    where
+        'a: 'b,
+    {
+        let values = self.plane(step);
+        if step.odd == 0 {
+            return values;
+        }
+        *odd = turns.turns(step.odd - 1, values);
+        odd
+    }
+
+    #[inline(always)]
+    fn plane(&self, step: &Step) -> &'a Lanes {
+        &self.planes[self.place[step.plane as usize] as usize]
     }
 }
 
@@ -150,27 +183,53 @@ struct Player<'a, S: Simd, const Q: usize> {
     simd: S,
     t: [f64x8<S>; Q],
     /// `−1 / (1 − t)`: what a feature that the row has left the path by contributes to an interaction.
-    off: [f64x8<S>; Q],
+    off: [f64; POINTS],
     shapes: &'a [Shape],
     others: &'a [Other],
 }
 
-impl<S: Simd, const Q: usize> Player<'_, S, Q> {
+impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
+    #[inline(always)]
+    fn new(simd: S, tape: &'a Tape) -> Self {
+        let mut player =
+            Self { simd, t: [f64x8::splat(simd, 0.0); Q], off: [0.0; POINTS], shapes: &tape.shapes, others: &[] };
+        for (q, t) in player.t.iter_mut().enumerate() {
+            *t = f64x8::splat(simd, tape.nodes[q]);
+            player.off[q] = -1.0 / (1.0 - tape.nodes[q]);
+        }
+        player
+    }
+
     #[inline(always)]
     fn splat(&self, value: f64) -> f64x8<S> {
         f64x8::splat(self.simd, value)
     }
 
+    #[inline(always)]
+    fn load(&self, lanes: &Lanes, half: usize) -> f64x8<S> {
+        load(self.simd, lanes, half)
+    }
+
+    /// `w` of a fork.
+    #[inline(always)]
+    fn w<const AGAIN: bool>(&self, shape: &Shape, q: usize) -> f64x8<S> {
+        if AGAIN { self.splat(shape.w[q]) } else { self.t[q] }
+    }
+
+    #[inline(always)]
+    fn shape<const AGAIN: bool>(&self, step: &Step) -> &'a Shape {
+        if AGAIN { &self.shapes[step.shape as usize] } else { &Shape::NONE }
+    }
+
     /// `s` of a fork; keeps the turn when a later test wants it.
     #[inline(always)]
-    fn enter(&self, step: &Step, values: &Lanes, path: &mut [[Lanes; 3]], half: usize) -> f64x8<S> {
-        let x = load(self.simd, values, half);
-        let left = x.simd_le(self.splat(step.threshold));
+    fn enter<const AGAIN: bool>(&self, step: &Step, values: &Lanes, path: &mut [[Lanes; 3]], half: usize) -> f64x8<S> {
+        let left = self.load(values, half).simd_le(self.splat(step.threshold));
         let mut s = left.select(self.splat(1.0 - step.share), self.splat(-step.share));
         let mut earlier = self.splat(1.0);
-        if step.again {
+        if AGAIN {
             let [_, turn, before] = &path[step.above as usize];
-            let (turn, before) = (load(self.simd, turn, half), load(self.simd, before, half));
+            let (turn, before) = (self.load(turn, half), self.load(before, half));
             let taken = turn * before;
             earlier = if step.from_right { before - taken } else { taken };
             s *= earlier;
@@ -183,103 +242,152 @@ impl<S: Simd, const Q: usize> Player<'_, S, Q> {
         s
     }
 
-    /// The values to compare; those of an odd test are made such that the step's threshold (0) does what the test does.
     #[inline(always)]
-    fn values<'b>(step: &Step, block: &Block<'b>, turns: &impl Turns, odd: &'b mut Lanes) -> &'b Lanes {
-        let values = &block.planes[block.place[step.plane as usize] as usize];
-        if step.odd == 0 {
-            return values;
-        }
-        *odd = turns.turns(step.odd - 1, values);
-        odd
-    }
-
-    #[inline(always)]
-    fn w(&self, step: &Step, q: usize) -> f64x8<S> {
-        if step.again { self.splat(self.shapes[step.shape as usize].w[q]) } else { self.t[q] }
-    }
-
-    #[inline(always)]
-    fn down(&self, step: &Step, block: &Block<'_>, turns: &impl Turns, memory: &mut Memory, right: bool) {
+    fn down<const AGAIN: bool, const RIGHT: bool>(&self, step: &Step, values: &Lanes, memory: &mut Memory) {
         let level = step.level as usize;
-        let mut odd = NOUGHT;
-        let values = Self::values(step, block, turns, &mut odd);
         let share = self.splat(step.share);
+        let shape = self.shape::<AGAIN>(step);
+        let Some([own, child]) = memory.g.get_mut(level..).and_then(<[Bundle]>::first_chunk_mut::<2>) else { return };
         for half in 0..LANES / VECTOR {
-            let s = self.enter(step, values, &mut memory.path, half);
+            let s = self.enter::<AGAIN>(step, values, &mut memory.path, half);
             store(s, &mut memory.path[level][0], half);
             for q in 0..Q {
-                let g = load(self.simd, &memory.g[level][q], half);
-                let r = s.mul_add(self.w(step, q), share);
-                let child = if right { g - g * r } else { g * r };
-                store(child, &mut memory.g[level + 1][q], half);
+                let g = self.load(&own[q], half);
+                let r = s.mul_add(self.w::<AGAIN>(shape, q), share);
+                let left = g * r;
+                store(if RIGHT { g - left } else { left }, &mut child[q], half);
             }
         }
     }
 
     #[inline(always)]
     fn turn(&self, step: &Step, memory: &mut Memory) {
-        let level = step.level as usize;
-        for half in 0..LANES / VECTOR {
-            for q in 0..Q {
-                let g = load(self.simd, &memory.g[level][q], half);
-                let left = load(self.simd, &memory.g[level + 1][q], half);
-                store(g - left, &mut memory.g[level + 1][q], half);
+        let Some([own, child]) = memory.g.get_mut(step.level as usize..).and_then(<[Bundle]>::first_chunk_mut::<2>)
+        else {
+            return;
+        };
+        for (own, child) in own.iter().zip(child).take(Q) {
+            for half in 0..LANES / VECTOR {
+                store(self.load(own, half) - self.load(child, half), child, half);
             }
         }
     }
 
     #[inline(always)]
-    fn up(&self, step: &Step, memory: &mut Memory, sums: &mut impl Sums, left_leaf: bool, right_leaf: bool) {
+    fn up<P: Sums, const AGAIN: bool, const LEFT: bool, const RIGHT: bool>(
+        &self,
+        step: &Step,
+        memory: &mut Memory,
+        sums: &mut P,
+    ) {
         let level = step.level as usize;
         let share = self.splat(step.share);
+        let shape = self.shape::<AGAIN>(step);
+        let (above, below) = memory.b.split_at_mut(2 * (level + 1));
+        let (Some([left, right]), Some(own)) = (below.first_chunk::<2>(), above.get_mut(step.slot as usize)) else {
+            return;
+        };
+        let g = &memory.g[level];
         for half in 0..LANES / VECTOR {
-            let s = load(self.simd, &memory.path[level][0], half);
+            let s = self.load(&memory.path[level][0], half);
             let mut total = self.splat(0.0);
             let mut parts = [total; Q];
             for q in 0..Q {
-                let left =
-                    if left_leaf { self.splat(step.left) } else { load(self.simd, &memory.b[2 * level][q], half) };
-                let right = if right_leaf {
-                    self.splat(step.right)
-                } else {
-                    load(self.simd, &memory.b[2 * level + 1][q], half)
-                };
+                let left = if LEFT { self.splat(step.left) } else { self.load(&left[q], half) };
+                let right = if RIGHT { self.splat(step.right) } else { self.load(&right[q], half) };
                 let difference = left - right;
-                let r = s.mul_add(self.w(step, q), share);
-                store(r.mul_add(difference, right), &mut memory.b[step.slot as usize][q], half);
-                let mut g = load(self.simd, &memory.g[level][q], half);
-                if step.again {
-                    g *= self.splat(self.shapes[step.shape as usize].h[q]);
+                let r = s.mul_add(self.w::<AGAIN>(shape, q), share);
+                store(r.mul_add(difference, right), &mut own[q], half);
+                let mut g = self.load(&g[q], half);
+                if AGAIN {
+                    g *= self.splat(shape.h[q]);
                 }
                 total = g.mul_add(difference, total);
-                parts[q] = g * difference;
+                if P::PAIRS {
+                    parts[q] = g * difference;
+                }
             }
             self.settle(step, &memory.path, sums, half, s, total, parts);
         }
     }
 
     #[inline(always)]
-    fn twig(&self, step: &Step, block: &Block<'_>, turns: &impl Turns, memory: &mut Memory, sums: &mut impl Sums) {
-        let level = step.level as usize;
-        let mut odd = NOUGHT;
-        let values = Self::values(step, block, turns, &mut odd);
+    fn twig<P: Sums, const AGAIN: bool>(&self, step: &Step, values: &Lanes, memory: &mut Memory, sums: &mut P) {
         let difference = step.left - step.right;
         let middle = self.splat(step.share * difference + step.right);
+        let shape = self.shape::<AGAIN>(step);
+        let (g, own) = (&memory.g[step.level as usize], &mut memory.b[step.slot as usize]);
         for half in 0..LANES / VECTOR {
-            let s = self.enter(step, values, &mut memory.path, half) * self.splat(difference);
+            let s = self.enter::<AGAIN>(step, values, &mut memory.path, half) * self.splat(difference);
             let mut total = self.splat(0.0);
             let mut parts = [total; Q];
             for q in 0..Q {
-                store(s.mul_add(self.w(step, q), middle), &mut memory.b[step.slot as usize][q], half);
-                let mut g = load(self.simd, &memory.g[level][q], half);
-                if step.again {
-                    g *= self.splat(self.shapes[step.shape as usize].h[q]);
+                store(s.mul_add(self.w::<AGAIN>(shape, q), middle), &mut own[q], half);
+                let mut g = self.load(&g[q], half);
+                if AGAIN {
+                    g *= self.splat(shape.h[q]);
                 }
                 total += g;
                 parts[q] = g;
             }
             self.settle(step, &memory.path, sums, half, s, total, parts);
+        }
+    }
+
+    /// A fork with two twigs, in one go: nothing of the three passes through memory but what other forks want.
+    #[inline(always)]
+    fn pair<P: Sums>(&self, steps: &[Step; 3], block: &Block<'_>, memory: &mut Memory, sums: &mut P) {
+        let [own, left, right] = steps;
+        match [own.again, left.again, right.again] {
+            [false, false, false] => self.pair_of::<P, false, false, false>(steps, block, memory, sums),
+            [false, false, true] => self.pair_of::<P, false, false, true>(steps, block, memory, sums),
+            [false, true, false] => self.pair_of::<P, false, true, false>(steps, block, memory, sums),
+            [false, true, true] => self.pair_of::<P, false, true, true>(steps, block, memory, sums),
+            [true, false, false] => self.pair_of::<P, true, false, false>(steps, block, memory, sums),
+            [true, false, true] => self.pair_of::<P, true, false, true>(steps, block, memory, sums),
+            [true, true, false] => self.pair_of::<P, true, true, false>(steps, block, memory, sums),
+            [true, true, true] => self.pair_of::<P, true, true, true>(steps, block, memory, sums),
+        }
+    }
+
+    #[inline(always)]
+    fn pair_of<P: Sums, const OWN: bool, const LEFT: bool, const RIGHT: bool>(
+        &self,
+        [step, left, right]: &[Step; 3],
+        block: &Block<'_>,
+        memory: &mut Memory,
+        sums: &mut P,
+    ) {
+        let planes = (block.plane(step), block.plane(left), block.plane(right));
+        let (shape, shape_l, shape_r) = (self.shape::<OWN>(step), self.shape::<LEFT>(left), self.shape::<RIGHT>(right));
+        let (range_l, range_r) = (left.left - left.right, right.left - right.right);
+        let middle_l = self.splat(left.share * range_l + left.right);
+        let middle_r = self.splat(right.share * range_r + right.right);
+        let share = self.splat(step.share);
+        let (g, own) = (&memory.g[step.level as usize], &mut memory.b[step.slot as usize]);
+        for half in 0..LANES / VECTOR {
+            let s = self.enter::<OWN>(step, planes.0, &mut memory.path, half);
+            let s_l = self.enter::<LEFT>(left, planes.1, &mut memory.path, half) * self.splat(range_l);
+            let s_r = self.enter::<RIGHT>(right, planes.2, &mut memory.path, half) * self.splat(range_r);
+            let nought = self.splat(0.0);
+            let (mut total, mut total_l, mut total_r) = (nought, nought, nought);
+            for q in 0..Q {
+                let g = self.load(&g[q], half);
+                let r = s.mul_add(self.w::<OWN>(shape, q), share);
+                let g_l = g * r;
+                let g_r = g - g_l;
+                total_l = if LEFT { g_l.mul_add(self.splat(shape_l.h[q]), total_l) } else { total_l + g_l };
+                total_r = if RIGHT { g_r.mul_add(self.splat(shape_r.h[q]), total_r) } else { total_r + g_r };
+                let b_l = s_l.mul_add(self.w::<LEFT>(shape_l, q), middle_l);
+                let b_r = s_r.mul_add(self.w::<RIGHT>(shape_r, q), middle_r);
+                let difference = b_l - b_r;
+                store(r.mul_add(difference, b_r), &mut own[q], half);
+                let g = if OWN { g * self.splat(shape.h[q]) } else { g };
+                total = g.mul_add(difference, total);
+            }
+            sums.add(self.simd, step.feature, half, s, total);
+            sums.add(self.simd, left.feature, half, s_l, total_l);
+            sums.add(self.simd, right.feature, half, s_r, total_r);
         }
     }
 
@@ -301,13 +409,13 @@ impl<S: Simd, const Q: usize> Player<'_, S, Q> {
             let s = s * self.splat(0.5);
             for other in self.others {
                 let [_, turn, before] = &path[other.level as usize];
-                let (turn, before) = (load(self.simd, turn, half), load(self.simd, before, half));
+                let (turn, before) = (self.load(turn, half), self.load(before, half));
                 let taken = turn * before;
                 let passed = if other.right { before - taken } else { taken };
                 let mut value = self.splat(0.0);
-                for q in 0..Q {
-                    let e = passed.mul_add(self.splat(other.on[q]) - self.off[q], self.off[q]);
-                    value = parts[q].mul_add(e, value);
+                for (q, part) in parts.iter().enumerate() {
+                    let e = passed.mul_add(self.splat(other.on[q] - self.off[q]), self.splat(self.off[q]));
+                    value = part.mul_add(e, value);
                 }
                 sums.pair(self.simd, step.feature, other.feature, half, s * value);
             }

@@ -15,6 +15,7 @@ mod kernel;
 mod plan;
 mod quadrature;
 mod task;
+mod walk;
 
 pub use interactions::Interactions;
 

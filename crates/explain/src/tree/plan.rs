@@ -33,6 +33,7 @@
 //! so rows lie in the lanes of vectors.
 
 use super::quadrature::gauss;
+use super::walk::{Walk, fuse};
 use rhiza_learn::ensemble::{Ensemble, Missing, Node, NodeKind, Test, Tree};
 
 /// Points a tape handles at once; trees that need more have several tapes.
@@ -62,6 +63,11 @@ pub(super) struct Tape {
 pub(super) struct Shape {
     pub w: [f64; POINTS],
     pub h: [f64; POINTS],
+}
+
+impl Shape {
+    /// Of tests on new features, which the kernel does without.
+    pub(super) const NONE: Self = Self { w: [0.0; POINTS], h: [0.0; POINTS] };
 }
 
 /// Another feature on the path above a fork, as the interaction of the two needs it.
@@ -94,6 +100,8 @@ pub(super) enum Kind {
     UpLeft,
     /// Enters and leaves a fork with two leaves.
     Twig,
+    /// Enters and leaves a fork whose children are the two twigs of the next two steps.
+    Pair,
 }
 
 /// One step. What a kind does not use is zero.
@@ -110,7 +118,7 @@ pub(super) struct Step {
     pub level: u32,
     /// Level of the last test on the same feature.
     pub above: u32,
-    /// Where the fork's sum goes: twice its parent's level, one more for a right child.
+    /// Where the fork's sum goes: twice its level, one more for a right child.
     pub slot: u32,
     /// Number of the plane with the values to compare: twice the used feature's, one more where NaN goes left.
     pub plane: u32,
@@ -232,7 +240,10 @@ impl Plan {
             let (nodes, weights) = spread(points);
             for output in own.clone() {
                 let value = |leaf| leaf_value(tree, leaf, output, outputs);
-                let (steps, shapes) = walk.steps(tree, &tests, &nodes[..points.len()], value);
+                let (mut steps, shapes) = walk.steps(tree, &tests, &nodes[..points.len()], value);
+                if !pairs {
+                    fuse(&mut steps);
+                }
                 let (ranges, others) =
                     if pairs { walk.others(&tests, &nodes[..points.len()]) } else { (Vec::new(), Vec::new()) };
                 let count = points.len();
@@ -265,11 +276,11 @@ impl Plan {
 
 /// A fork's test as the kernel does it.
 #[derive(Clone, Copy)]
-struct Comparison {
-    feature: u32,
-    plane: u32,
-    threshold: f64,
-    odd: u32,
+pub(super) struct Comparison {
+    pub feature: u32,
+    pub plane: u32,
+    pub threshold: f64,
+    pub odd: u32,
 }
 
 /// The threshold, and whether NaN goes left, where that is all there is to a test.
@@ -286,217 +297,6 @@ fn plain(test: Test, missing: Missing) -> Option<(f64, bool)> {
     }
 }
 
-/// A fork met on the way through a tree, in the order of meeting.
-struct Visit {
-    fork: Fork,
-    /// Fork of the walk above with the same feature, the turn taken there, and the product of the shares of that and earlier turns.
-    above: Option<(usize, bool, f64)>,
-    remember: bool,
-    level: usize,
-    right_child: bool,
-    /// Whether the left and the right child are leaves.
-    leaves: (bool, bool),
-    /// As `above`, for every other feature on the path; only where interactions are asked for.
-    others: Vec<(usize, bool, f64)>,
-}
-
-/// A tree in the order in which it is gone through.
-struct Walk {
-    forks: Vec<Visit>,
-    /// Entering and leaving of the forks, by their number in `forks`.
-    order: Vec<(Move, usize)>,
-    /// Leaves and the share of the training rows that reach them.
-    leaves: Vec<(u32, f64)>,
-    levels: usize,
-    /// Most different features on one path.
-    features: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Move {
-    Enter,
-    Turn,
-    Leave,
-}
-
-impl Walk {
-    fn of(tree: &Tree, pairs: bool) -> Self {
-        enum Task {
-            Node { at: usize, reach: f64, distinct: usize, right_child: bool },
-            Between(usize),
-            After(usize),
-        }
-        let mut walk = Self { forks: Vec::new(), order: Vec::new(), leaves: Vec::new(), levels: 0, features: 0 };
-        // Forks on the way to the present node, by number, with the turn taken.
-        let mut path: Vec<(usize, bool)> = Vec::new();
-        let mut tasks = vec![Task::Node { at: 0, reach: 1.0, distinct: 0, right_child: false }];
-        // What the second child needs, kept per fork on the path.
-        let mut pending: Vec<(usize, f64, usize)> = Vec::new();
-        while let Some(task) = tasks.pop() {
-            match task {
-                Task::Node { at, reach, distinct, right_child } => {
-                    let Some(fork) = fork(tree, at) else {
-                        if let NodeKind::Leaf(leaf) = tree.nodes[at].kind {
-                            walk.leaves.push((leaf, reach));
-                        }
-                        walk.features = walk.features.max(distinct);
-                        continue;
-                    };
-                    let above = walk.above(&path, fork.feature);
-                    if let Some((number, ..)) = above {
-                        walk.forks[number].remember = true;
-                    }
-                    let distinct = distinct + usize::from(above.is_none());
-                    let number = walk.forks.len();
-                    let others = if pairs { walk.others_above(&path, fork.feature) } else { Vec::new() };
-                    let is_leaf = |at: usize| matches!(tree.nodes[at].kind, NodeKind::Leaf(_));
-                    let leaves = (is_leaf(fork.left), is_leaf(fork.right));
-                    let (level, remember) = (path.len(), pairs);
-                    walk.forks.push(Visit { fork, above, remember, level, right_child, leaves, others });
-                    walk.order.push((Move::Enter, number));
-                    path.push((number, false));
-                    walk.levels = walk.levels.max(path.len());
-                    pending.push((fork.right, reach * (1.0 - fork.share), distinct));
-                    tasks.push(Task::Between(number));
-                    tasks.push(Task::Node { at: fork.left, reach: reach * fork.share, distinct, right_child: false });
-                }
-                Task::Between(number) => {
-                    walk.order.push((Move::Turn, number));
-                    if let Some(last) = path.last_mut() {
-                        last.1 = true;
-                    }
-                    tasks.push(Task::After(number));
-                    if let Some((at, reach, distinct)) = pending.pop() {
-                        tasks.push(Task::Node { at, reach, distinct, right_child: true });
-                    }
-                }
-                Task::After(number) => {
-                    path.pop();
-                    walk.order.push((Move::Leave, number));
-                }
-            }
-        }
-        walk
-    }
-
-    /// The last test on `feature` along the path.
-    fn above(&self, path: &[(usize, bool)], feature: usize) -> Option<(usize, bool, f64)> {
-        let (number, right) = *path.iter().rev().find(|(n, _)| self.forks[*n].fork.feature == feature)?;
-        Some(self.since(number, right))
-    }
-
-    /// The last test along the path on each feature but `feature`.
-    fn others_above(&self, path: &[(usize, bool)], feature: usize) -> Vec<(usize, bool, f64)> {
-        let mut seen = vec![feature];
-        let mut others = Vec::new();
-        for (number, right) in path.iter().rev() {
-            let other = self.forks[*number].fork.feature;
-            if !seen.contains(&other) {
-                seen.push(other);
-                others.push(self.since(*number, *right));
-            }
-        }
-        others
-    }
-
-    /// A fork, the turn taken there and the product of the shares of it and of earlier turns on its feature.
-    fn since(&self, number: usize, right: bool) -> (usize, bool, f64) {
-        let visit = &self.forks[number];
-        let own = if right { 1.0 - visit.fork.share } else { visit.fork.share };
-        (number, right, own * visit.above.map_or(1.0, |(_, _, share)| share))
-    }
-
-    fn steps(
-        &self,
-        tree: &Tree,
-        tests: &[Comparison],
-        nodes: &[f64],
-        value: impl Fn(u32) -> f64,
-    ) -> (Vec<Step>, Vec<Shape>) {
-        let mut steps = Vec::with_capacity(self.order.len());
-        let mut shapes: Vec<Shape> = Vec::new();
-        let mut shape_of = vec![0_u32; self.forks.len()];
-        let leaf = |at: usize| match tree.nodes[at].kind {
-            NodeKind::Leaf(leaf) => Some(value(leaf)),
-            NodeKind::Split { .. } => None,
-        };
-        for (what, number) in &self.order {
-            let visit = &self.forks[*number];
-            let Some(kind) = self.kind(*what, *number) else { continue };
-            let (left, right) = (leaf(visit.fork.left), leaf(visit.fork.right));
-            if let (Move::Enter, Some((_, _, share))) = (what, visit.above) {
-                shape_of[*number] = narrow(shapes.len());
-                shapes.push(shape(share, nodes));
-            }
-            let test = tests[*number];
-            steps.push(Step {
-                kind,
-                again: visit.above.is_some(),
-                remember: visit.remember,
-                from_right: visit.above.is_some_and(|(_, right, _)| right),
-                level: narrow(visit.level),
-                above: visit.above.map_or(0, |(n, ..)| narrow(self.forks[n].level)),
-                slot: narrow(2 * visit.level.saturating_sub(1) + usize::from(visit.right_child)),
-                plane: test.plane,
-                feature: test.feature,
-                shape: shape_of[*number],
-                odd: test.odd,
-                threshold: test.threshold,
-                share: visit.fork.share,
-                left: left.unwrap_or(0.0),
-                right: right.unwrap_or(0.0),
-            });
-        }
-        (steps, shapes)
-    }
-}
-
-impl Walk {
-    /// What the interactions of each step's fork with the features above need, in the order of [`Walk::steps`].
-    fn others(&self, tests: &[Comparison], nodes: &[f64]) -> (Vec<(u32, u32)>, Vec<Other>) {
-        let mut others = Vec::new();
-        let mut ranges = Vec::new();
-        for number in self.order.iter().filter_map(|(what, n)| self.kind(*what, *n).map(|_| n)) {
-            let start = narrow(others.len());
-            for (above, right, share) in &self.forks[*number].others {
-                let mut on = [0.0; POINTS];
-                for (on, t) in on.iter_mut().zip(nodes) {
-                    *on = (1.0 - share) / (share * (1.0 - t) + t);
-                }
-                let level = narrow(self.forks[*above].level);
-                others.push(Other { feature: tests[*above].feature, level, right: *right, on });
-            }
-            ranges.push((start, narrow(others.len())));
-        }
-        (ranges, others)
-    }
-
-    /// What the kernel does at a move; nothing where a child is a leaf that needs no visit.
-    fn kind(&self, what: Move, number: usize) -> Option<Kind> {
-        let visit = &self.forks[number];
-        Some(match (what, visit.leaves) {
-            (Move::Enter, (true, true)) => Kind::Twig,
-            (Move::Enter, (true, false)) => Kind::DownRight,
-            (Move::Enter, (false, _)) => Kind::Down,
-            (Move::Turn, (false, false)) => Kind::Turn,
-            (Move::Turn, _) | (Move::Leave, (true, true)) => return None,
-            (Move::Leave, (true, false)) => Kind::UpRight,
-            (Move::Leave, (false, true)) => Kind::UpLeft,
-            (Move::Leave, (false, false)) => Kind::UpBoth,
-        })
-    }
-}
-
-fn shape(share: f64, nodes: &[f64]) -> Shape {
-    let mut shape = Shape { w: [0.0; POINTS], h: [0.0; POINTS] };
-    for (q, t) in nodes.iter().enumerate() {
-        let g = share * (1.0 - t) + t;
-        shape.w[q] = t / g;
-        shape.h[q] = share / (g * g);
-    }
-    shape
-}
-
 fn spread(points: &[(f64, f64)]) -> ([f64; POINTS], [f64; POINTS]) {
     let (mut nodes, mut weights) = ([0.0; POINTS], [0.0; POINTS]);
     for (q, (t, w)) in points.iter().enumerate() {
@@ -507,6 +307,6 @@ fn spread(points: &[(f64, f64)]) -> ([f64; POINTS], [f64; POINTS]) {
 
 /// Numbers of forks, levels and features fit 32 bits: the ensemble numbers its nodes so.
 #[expect(clippy::cast_possible_truncation, reason = "an ensemble numbers nodes and columns with 32 bits")]
-const fn narrow(n: usize) -> u32 {
+pub(super) const fn narrow(n: usize) -> u32 {
     n as u32
 }
