@@ -19,6 +19,7 @@ pub mod prepare;
 pub mod profile;
 pub mod random;
 pub mod rows;
+pub mod search;
 pub mod split;
 pub mod stop;
 pub mod table;
