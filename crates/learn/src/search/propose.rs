@@ -91,7 +91,7 @@ fn choose_family(past: &[Past<'_>], random: &mut Random) -> Option<Family> {
     let cheapest = families.iter().map(|f| f.2).min_by(f64::total_cmp)?.max(1.0);
     let weights: Vec<f64> = families
         .iter()
-        .map(|(_, loss, work)| (-1.5 * (loss - best) / unit).exp() / (work.max(1.0) / cheapest).powf(0.3))
+        .map(|(_, loss, work)| (-2.5 * (loss - best) / unit).exp() / (work.max(1.0) / cheapest).powf(0.3))
         .collect();
     let mut ball = random.unit() * weights.iter().sum::<f64>();
     for ((family, ..), weight) in families.iter().zip(&weights) {
