@@ -2,7 +2,10 @@
 //! of threads; no I/O, no clock, no global randomness.
 
 pub mod bins;
+pub mod blend;
 pub mod boost;
+pub mod calibrate;
+pub mod conformal;
 pub mod ensemble;
 pub mod evaluate;
 pub mod forest;
