@@ -10,6 +10,7 @@ pub mod ensemble;
 pub mod evaluate;
 pub mod forest;
 pub mod format;
+pub mod import;
 pub mod kernel;
 pub mod linear;
 mod linear_algebra;
