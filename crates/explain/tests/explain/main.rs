@@ -1,0 +1,7 @@
+//! Tests of what the crate offers, against definitions and against what other programs say.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod definition;
+mod forest;
+mod tree;
