@@ -105,6 +105,103 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI document of this version.
     Openapi,
+    /// Search for a model that predicts a column of a table (CSV, JSON Lines, Parquet, Arrow), and save it.
+    Automl(AutomlOptions),
+    /// Predict the rows of a table.
+    Predict(PredictOptions),
+    /// Say why a model predicts what it predicts for the rows of a table.
+    Explain(ExplainOptions),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AutomlOptions {
+    /// The table; `-` for standard input.
+    #[arg(value_name = "DATA")]
+    pub(crate) data: PathBuf,
+    /// The column to be predicted.
+    #[arg(long, value_name = "COL")]
+    pub(crate) target: String,
+    /// Seconds for the search; what is under way then is finished.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(crate) time: f64,
+    /// Most trials. The same number and seed give the same models on any machine, if the time is long enough.
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<usize>,
+    /// Of everything random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// By what models are ranked: roc_auc, log_loss, accuracy, f1_macro, rmse, mae, r2, pinball@0.9 …
+    #[arg(long, value_name = "M")]
+    pub(crate) metric: Option<String>,
+    /// What is predicted, where the target's values would be taken for something else.
+    #[arg(long, value_name = "TASK", value_parser = ["binary", "multiclass", "regression"])]
+    pub(crate) task: Option<String>,
+    /// A column of points in time: learn from the past, judge by the future.
+    #[arg(long, value_name = "COL")]
+    pub(crate) time_column: Option<String>,
+    /// A column that names groups: rows of a group stay together.
+    #[arg(long, value_name = "COL")]
+    pub(crate) group_column: Option<String>,
+    /// A column not to learn from. May be repeated.
+    #[arg(long, value_name = "COL")]
+    pub(crate) ignore: Vec<String>,
+    /// How a column is to be read: numeric, boolean, categorical, datetime or text. May be repeated.
+    #[arg(long = "type", value_name = "COL=TYPE")]
+    pub(crate) types: Vec<String>,
+    /// Share of the rows that the search never sees and the finished model is judged by.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    pub(crate) hold_out: f64,
+    /// Folds of the cross-validation.
+    #[arg(long, value_name = "N")]
+    pub(crate) folds: Option<usize>,
+    /// Where the model goes; DATA with the ending .rhiza where it is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PredictOptions {
+    /// The model: our own file, LightGBM text, XGBoost JSON or UBJSON, ONNX with a tree ensemble.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The table; `-` for standard input.
+    #[arg(value_name = "DATA")]
+    pub(crate) data: PathBuf,
+    /// Write into this file (CSV, or JSON with --json) instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainOptions {
+    /// The model: our own file, LightGBM text, XGBoost JSON or UBJSON, ONNX with a tree ensemble.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// The table whose rows are explained; `-` for standard input.
+    #[arg(value_name = "DATA")]
+    pub(crate) data: PathBuf,
+    /// auto: tree for trees, permutation for models of many kinds. tree: exact, of the raw output. kernel, permutation: by
+    /// asking the model. lime: a linear model around each row.
+    #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = ["auto", "tree", "kernel", "permutation", "lime"])]
+    pub(crate) method: String,
+    /// Rows of the table that stand for "a column is not known".
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) background: usize,
+    /// Explain only the first so many rows.
+    #[arg(long, value_name = "N")]
+    pub(crate) rows: Option<usize>,
+    /// Of everything drawn.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -56,5 +56,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Import { command, settings } => commands::import::run(command, &settings).await,
         Command::Secrets { command, settings } => commands::secrets::run(command, &settings).await,
         Command::Openapi => commands::openapi::run().await,
+        Command::Automl(options) => commands::automl::run(options).await,
+        Command::Predict(options) => commands::predict::run(options).await,
+        Command::Explain(options) => commands::explain::run(options).await,
     }
 }

@@ -2,9 +2,11 @@
 
 pub(crate) mod admin;
 pub(crate) mod audit;
+pub(crate) mod automl;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod import;
 mod import_client;
 mod import_copy;
@@ -13,7 +15,9 @@ mod import_registry;
 mod import_wire;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+pub(crate) mod predict;
 pub(crate) mod secrets;
+mod tables;
 pub(crate) mod tokens;
 
 use crate::error::Failure;

@@ -1,0 +1,5 @@
+//! From a table to a leaderboard and a model.
+
+mod summary;
+
+pub use summary::{Line, Summary, Winner};

@@ -1,0 +1,10 @@
+//! Tables and models as files, whatever wrote them.
+
+mod model;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use model::numbers;
+pub use model::{AnyModel, Prediction, PredictionDocument};
+pub use table::{Format, ReadTable, read_table};

@@ -1,0 +1,69 @@
+//! `rhiza explain`: why a model says what it says of a table's rows, without a server.
+
+use rhiza_mlops::explanations::{self, ExplainOptions as Asked, ExplanationDocument, Method, RowValues};
+
+use super::tables;
+use crate::cli::ExplainOptions;
+use crate::commands::{print, print_json};
+use crate::error::Failure;
+
+pub(crate) async fn run(options: ExplainOptions) -> Result<(), Failure> {
+    let method = match options.method.as_str() {
+        "tree" => Method::Tree,
+        "kernel" => Method::Kernel,
+        "permutation" => Method::Permutation,
+        "lime" => Method::Lime,
+        _ => Method::Auto,
+    };
+    let asked = Asked { method, background: options.background, seed: options.seed, rows: options.rows };
+    let (model, data) = (options.model, options.data);
+    let document = tables::compute(move || {
+        let model = tables::model(&model)?;
+        let table = tables::table(&data, &std::collections::BTreeMap::new())?.table;
+        explanations::explain(&model, &table, &asked).map_err(|e| tables::failed(&e))
+    })
+    .await?;
+    if options.json {
+        return print_json(&serde_json::to_value(&document).map_err(|e| Failure::failed(e.to_string()))?);
+    }
+    print(&shown(&document));
+    Ok(())
+}
+
+/// What people want to know first: which columns matter, over all rows. `--json` has every row.
+fn shown(document: &ExplanationDocument) -> String {
+    let mut lines = Vec::new();
+    for (at, output) in document.outputs.iter().enumerate() {
+        let mut importance: Vec<(f64, &String)> = document
+            .features
+            .iter()
+            .enumerate()
+            .map(|(column, name)| (document.values.mean_magnitude(column, at), name))
+            .collect();
+        importance.sort_by(|a, b| b.0.total_cmp(&a.0));
+        lines.push(format!("{} of {output}: base {:.5}, mean size of each column's part", document.of, document.base_values[at]));
+        lines.extend(importance.iter().map(|(size, name)| format!("  {size:>12.5}  {name}")));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weightiest_column_comes_first() {
+        let document = ExplanationDocument {
+            method: Method::Tree,
+            of: "prediction".to_owned(),
+            features: vec!["a".to_owned(), "b".to_owned()],
+            outputs: vec!["y".to_owned()],
+            base_values: vec![1.0],
+            values: RowValues::One(vec![vec![0.5, -2.0], vec![-0.5, 2.0]]),
+            standard_errors: None,
+            r2: None,
+        };
+        let text = shown(&document);
+        assert!(text.find("2.00000  b").unwrap() < text.find("0.50000  a").unwrap(), "{text}");
+    }
+}
