@@ -17,7 +17,7 @@ fn classes(n: usize, count: usize) -> Table {
     let (x, z, noise) = (numbers(n, "x", 1), numbers(n, "z", 1), numbers(n, "noise", 1));
     let colours = ["red", "green", "blue"];
     let label = |row: usize| {
-        let score = x[row] + if row % 3 == 0 { 1.0 } else { -0.5 } + 0.5 * noise[row];
+        let score = x[row] + if row.is_multiple_of(3) { 1.0 } else { -0.5 } + 0.5 * noise[row];
         ["no", "yes", "maybe"][if score > 1.0 && count == 3 { 2 } else { usize::from(score > 0.0) }]
     };
     Table::new(vec![
@@ -227,7 +227,7 @@ fn wide_rare_and_missing_are_learnt_from() {
     let label = |row: usize| match row {
         0 => None,
         1 | 2 => Some("rare"),
-        _ if row % 2 == 0 => Some("even"),
+        _ if row.is_multiple_of(2) => Some("even"),
         _ => Some("odd"),
     };
     columns.push(Column::categorical("y", (0..n).map(label)));
