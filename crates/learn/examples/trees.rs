@@ -4,15 +4,17 @@
 //! `rows`, `test_rows`, `columns`, `categorical` (numbers of columns, comma between), and the parameters; it writes raw outputs
 //! of the test rows to `out` and prints what was measured as JSON. With `save`, the model is written to a file.
 //!
+//! `trees onnx model=FILE [labels=a,b] out=FILE` reads a foreign model and writes it as ONNX.
+//!
 //! `trees predict model=FILE test=… test_rows=… columns=…` loads a model file and times loading, single rows and a batch.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::print_stdout, reason = "its output is what was measured")]
 
 use rhiza_learn::boost::{self, Loss, Params, RowSampling};
 use rhiza_learn::evaluate::Predictor;
-use rhiza_learn::format;
 use rhiza_learn::matrix::{Column, Matrix, Target};
 use rhiza_learn::stop::Never;
+use rhiza_learn::{format, import, onnx};
 use std::collections::HashMap;
 use std::error::Error;
 use std::time::Instant;
@@ -30,8 +32,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     match mode.as_str() {
         "boost" => train(&settings),
         "predict" => predict(&settings),
-        other => Err(format!("mode {other:?}? boost or predict").into()),
+        "onnx" => to_onnx(&settings),
+        other => Err(format!("mode {other:?}? boost, predict or onnx").into()),
     }
+}
+
+fn to_onnx(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let imported = import::read(&std::fs::read(text(settings, "model")?)?)?;
+    let labels = match settings.get("labels") {
+        Some(list) => onnx::Labels::Names(list.split(',').map(str::to_owned).collect()),
+        None => onnx::Labels::None,
+    };
+    std::fs::write(text(settings, "out")?, onnx::export(&imported.ensemble, &labels)?)?;
+    Ok(())
 }
 
 fn predict(settings: &Settings) -> Result<(), Box<dyn Error>> {

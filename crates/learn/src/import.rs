@@ -15,7 +15,6 @@ use crate::ensemble::{Ensemble, EnsembleError};
 mod assemble;
 pub mod lightgbm;
 pub mod onnx;
-pub(crate) mod protobuf;
 mod ubjson;
 pub mod xgboost;
 

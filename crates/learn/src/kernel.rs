@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use fearless_simd::{Level, Simd, dispatch};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,9 @@ use crate::stop::Stop;
 
 /// Most training rows: 4,000 take 128 MB and some seconds.
 pub const MAX_ROWS: usize = 4_000;
+
+/// Rows of nearness that a thread takes at a time.
+const GRAM_ROWS: usize = 32;
 
 /// How nearness falls with distance `d`, in units of the median distance between training rows times [`Params::width`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +65,7 @@ pub struct Kernel {
 }
 
 impl Shape {
+    #[inline(always)]
     fn nearness(self, squared: f64) -> f64 {
         match self {
             Self::Gauss => (-squared / 2.0).exp(),
@@ -73,6 +78,7 @@ impl Shape {
     }
 }
 
+#[inline(always)]
 fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (quads_a, quads_b) = (a.chunks_exact(4), b.chunks_exact(4));
@@ -154,17 +160,39 @@ pub fn fit_path(
 }
 
 impl Kernel {
+    /// Whether it reads rows of `columns` numbers and says `width` of them.
+    pub(crate) fn is_sound(&self, columns: usize, width: usize) -> bool {
+        self.columns as usize == columns
+            && columns > 0
+            && width > 0
+            && self.means.len() == width
+            && self.rows.len().is_multiple_of(columns)
+            && Some(self.votes.len()) == (self.rows.len() / columns).checked_mul(width)
+            && (self.link.is_empty() || self.link.len() == width + 1)
+    }
+
+    #[inline(always)]
     fn nearness(&self, a: &[f64], b: &[f64]) -> f64 {
         let near = self.shape.nearness(squared_distance(a, b) * self.rate * self.rate);
         if self.linear == 0.0 { near } else { near + self.linear * dot(a, b) / f64::from(self.columns) }
     }
 
+    /// Nearness of a row to the first training rows.
+    #[inline(always)]
+    fn near_all<S: Simd>(&self, _: S, row: &[f64], out: &mut [f64]) {
+        for (other, value) in self.rows.chunks_exact(self.columns as usize).zip(out) {
+            *value = self.nearness(row, other);
+        }
+    }
+
     fn gram(&self, rows: &Rows) -> Vec<f64> {
         let n = rows.len();
         let mut gram = vec![0.0; n * n];
-        gram.par_chunks_mut(n).enumerate().for_each(|(i, out)| {
-            for (j, value) in out.iter_mut().enumerate().take(i + 1) {
-                *value = self.nearness(rows.row(i), rows.row(j));
+        let level = Level::new();
+        gram.par_chunks_mut(n * GRAM_ROWS).enumerate().for_each(|(chunk, out)| {
+            for (at, out) in out.chunks_exact_mut(n).enumerate() {
+                let i = chunk * GRAM_ROWS + at;
+                dispatch!(level, simd => self.near_all(simd, rows.row(i), &mut out[..=i]));
             }
         });
         gram
@@ -197,8 +225,9 @@ impl Kernel {
     pub fn predict(&self, row: &[f64]) -> Vec<f64> {
         let width = self.means.len();
         let mut scores = self.means.clone();
-        for (other, votes) in self.rows.chunks_exact(self.columns as usize).zip(self.votes.chunks_exact(width)) {
-            let near = self.nearness(row, other);
+        let mut near = vec![0.0; self.votes.len() / width];
+        dispatch!(Level::new(), simd => self.near_all(simd, row, &mut near));
+        for (near, votes) in near.iter().zip(self.votes.chunks_exact(width)) {
             scores.iter_mut().zip(votes).for_each(|(score, vote)| *score += near * vote);
         }
         if !self.link.is_empty() {

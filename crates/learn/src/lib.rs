@@ -1,6 +1,7 @@
 //! From a table to an honest model. Values and a seed in, values out: the same input gives the same bits whatever the number
 //! of threads; no I/O, no clock, no global randomness.
 
+pub mod automl;
 pub mod bins;
 pub mod blend;
 pub mod boost;
@@ -16,11 +17,14 @@ pub mod linear;
 mod linear_algebra;
 pub mod matrix;
 pub mod metrics;
+pub mod model;
 pub mod neighbours;
 pub mod network;
+pub mod onnx;
 mod optimise;
 pub mod prepare;
 pub mod profile;
+mod protobuf;
 pub mod random;
 pub mod rows;
 pub mod search;

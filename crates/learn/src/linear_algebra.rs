@@ -1,8 +1,10 @@
 //! The little linear algebra that learners need, in the plain `f64` of slices: columns orthogonalised, symmetric eigenvectors,
 //! Cholesky factors. Row-major unless it says columns.
 
+use fearless_simd::{Level, Simd, dispatch};
 use rayon::prelude::*;
 
+#[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     // Four sums side by side: the processor need not wait for one addition before the next.
     let mut sums = [0.0; 4];
@@ -15,6 +17,7 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// `a += factor × b`.
+#[inline(always)]
 pub(crate) fn add_scaled(a: &mut [f64], factor: f64, b: &[f64]) {
     a.iter_mut().zip(b).for_each(|(x, y)| *x += factor * y);
 }
@@ -91,12 +94,19 @@ fn rotate(a: &mut [f64], vectors: &mut [f64], n: usize, p: usize, q: usize) {
     }
 }
 
-/// Width of the blocks of [`cholesky`]: a block of rows stays in the first-level cache.
-const BLOCK: usize = 48;
+/// Width of the blocks of [`cholesky`]: a panel of 1,000 rows stays in the second-level cache. A multiple of the lanes.
+const BLOCK: usize = 64;
+/// Sums side by side in [`dots`]: what a vector of 256 bits holds. The same everywhere, so that sums are the same bits.
+const LANES: usize = 4;
+/// Rows from which on threads share the work.
+const MANY: usize = 768;
+/// Rows that a thread takes at a time.
+const ROWS: usize = 32;
 
 /// The lower factor `L` with `L Lᵀ = matrix` (symmetric, row-major; only the lower half is read, the upper half of the result
 /// is left as it was). `None` if the matrix is not positive definite.
 pub(crate) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
+    let level = Level::new();
     for start in (0..n).step_by(BLOCK) {
         let end = (start + BLOCK).min(n);
         // The block on the diagonal.
@@ -116,23 +126,71 @@ pub(crate) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
         }
         let (above, below) = matrix.split_at_mut(end * n);
         // The rows below it, each on its own.
-        below.par_chunks_mut(n).for_each(|row| {
-            for j in start..end {
-                let rest = row[j] - dot(&row[start..j], &above[j * n + start..j * n + j]);
-                row[j] = rest / above[j * n + j];
+        in_chunks(below, n, |_, rows| {
+            for row in rows.chunks_exact_mut(n) {
+                for j in start..end {
+                    let rest = row[j] - dot(&row[start..j], &above[j * n + start..j * n + j]);
+                    row[j] = rest / above[j * n + j];
+                }
             }
         });
-        // What is left, less the product of these rows.
-        let panel: Vec<f64> = below.chunks_exact(n).flat_map(|row| row[start..end].to_vec()).collect();
-        let width = end - start;
-        below.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
-            let own = &panel[i * width..(i + 1) * width];
-            for (j, other) in panel.chunks_exact(width).take(i + 1).enumerate() {
-                row[end + j] -= dot(own, other);
-            }
+        // What is left, less the product of these rows, of which there are four more than needed: all zero.
+        let width = BLOCK;
+        let count = below.len() / n;
+        let mut panel = vec![0.0; (count + 4) * width];
+        for (row, own) in below.chunks_exact(n).zip(panel.chunks_exact_mut(width)) {
+            own[..end - start].copy_from_slice(&row[start..end]);
+        }
+        in_chunks(below, n, |first, rows| {
+            dispatch!(level, simd => subtract_products(simd, rows, n, end, &panel, first));
         });
     }
     Some(matrix)
+}
+
+/// Some rows at a time, on all threads where there are many; with the number of the first.
+fn in_chunks(rows: &mut [f64], n: usize, work: impl Fn(usize, &mut [f64]) + Sync) {
+    if rows.len() / n.max(1) >= MANY {
+        rows.par_chunks_mut(ROWS * n).enumerate().for_each(|(at, rows)| work(at * ROWS, rows));
+    } else {
+        rows.chunks_mut(ROWS * n).enumerate().for_each(|(at, rows)| work(at * ROWS, rows));
+    }
+}
+
+/// Takes from each row, from column `from` on, its products with the panel's rows up to itself (and up to three more, which
+/// changes only the half that nobody reads).
+#[inline(always)]
+fn subtract_products<S: Simd>(_: S, rows: &mut [f64], n: usize, from: usize, panel: &[f64], first: usize) {
+    let row = |at: usize| &panel[at * BLOCK..(at + 1) * BLOCK];
+    for (pair, rows) in rows.chunks_mut(2 * n).enumerate() {
+        let own = first + 2 * pair;
+        let last = own + rows.len() / n;
+        for other in (0..last).step_by(4) {
+            let products = dots([row(own), row(own + 1)], [row(other), row(other + 1), row(other + 2), row(other + 3)]);
+            for (row, products) in rows.chunks_exact_mut(n).zip(products) {
+                let room = (n - from - other).min(4);
+                row[from + other..from + other + room].iter_mut().zip(products).for_each(|(x, p)| *x -= p);
+            }
+        }
+    }
+}
+
+/// All products of two with four slices of the length of a block.
+#[inline(always)]
+fn dots(a: [&[f64]; 2], b: [&[f64]; 4]) -> [[f64; 4]; 2] {
+    let mut sums = [[[0.0; LANES]; 4]; 2];
+    for at in (0..BLOCK).step_by(LANES) {
+        let b = b.map(|b| &b[at..at + LANES]);
+        for (a, sums) in a.iter().zip(&mut sums) {
+            let a = &a[at..at + LANES];
+            for (b, sums) in b.iter().zip(sums) {
+                for lane in 0..LANES {
+                    sums[lane] += a[lane] * b[lane];
+                }
+            }
+        }
+    }
+    sums.map(|sums| sums.map(|lanes| (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])))
 }
 
 /// Solves `L Lᵀ x = b` in place.
@@ -149,19 +207,39 @@ pub(crate) fn cholesky_solve(factor: &[f64], n: usize, b: &mut [f64]) {
 
 /// The diagonal of `(L Lᵀ)⁻¹`.
 pub(crate) fn cholesky_inverse_diagonal(factor: &[f64], n: usize) -> Vec<f64> {
-    // Column j of L⁻¹ begins at row j; the diagonal of L⁻ᵀ L⁻¹ sums its squares.
-    (0..n)
-        .into_par_iter()
-        .map(|j| {
-            let mut column = vec![0.0; n - j];
-            column[0] = 1.0 / factor[j * n + j];
-            for i in j + 1..n {
-                let sum = dot(&factor[i * n + j..i * n + i], &column[..i - j]);
-                column[i - j] = -sum / factor[i * n + i];
+    let level = Level::new();
+    // Columns of L⁻¹ in groups: each row of L that is read serves all of a group.
+    let groups: Vec<usize> = (0..n).step_by(COLUMNS).collect();
+    let of_group = |first: &usize| dispatch!(level, simd => inverse_columns(simd, factor, n, *first));
+    let sums: Vec<[f64; COLUMNS]> =
+        if n >= MANY { groups.par_iter().map(of_group).collect() } else { groups.iter().map(of_group).collect() };
+    sums.concat().into_iter().take(n).collect()
+}
+
+/// Columns of an inverse that are found together.
+const COLUMNS: usize = 8;
+
+/// The sums of squares of some columns of `L⁻¹`: the diagonal of `L⁻ᵀ L⁻¹`. Column j begins at row j.
+#[inline(always)]
+fn inverse_columns<S: Simd>(_: S, factor: &[f64], n: usize, first: usize) -> [f64; COLUMNS] {
+    let mut columns = vec![[0.0; COLUMNS]; n - first];
+    let mut squares = [0.0; COLUMNS];
+    for i in first..n {
+        let row = &factor[i * n..i * n + i + 1];
+        let mut sums = [0.0; COLUMNS];
+        for (x, known) in row[first..i].iter().zip(&columns) {
+            for lane in 0..COLUMNS {
+                sums[lane] += x * known[lane];
             }
-            dot(&column, &column)
-        })
-        .collect()
+        }
+        let own = &mut columns[i - first];
+        for lane in 0..COLUMNS {
+            let unit = f64::from(u8::from(i - first == lane));
+            own[lane] = (unit - sums[lane]) / row[i];
+            squares[lane] += own[lane] * own[lane];
+        }
+    }
+    squares
 }
 
 #[cfg(test)]

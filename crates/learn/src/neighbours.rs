@@ -31,6 +31,16 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
+    /// Whether it reads rows of `columns` numbers and says `width` of them.
+    pub(crate) fn is_sound(&self, columns: usize, width: usize) -> bool {
+        self.columns as usize == columns
+            && columns > 0
+            && self.means.len() == width
+            && self.params.k > 0
+            && self.rows.len().is_multiple_of(columns)
+            && Some(self.truth.len()) == (self.rows.len() / columns).checked_mul(width)
+    }
+
     /// Keeps the rows.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Logistic and multinomial regression with elastic net.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use super::{Linear, Params};
 use crate::linear_algebra::{add_scaled, dot};
 use crate::optimise::{Effort, minimise};
@@ -20,6 +22,7 @@ pub(super) fn path(
     params: &Params,
     more: &mut dyn FnMut(&Linear) -> bool,
 ) -> Vec<Linear> {
+    let level = Level::new();
     let outputs = if classes == 2 { 1 } else { classes as usize };
     let width = rows.width();
     // Weights, then intercepts.
@@ -32,9 +35,9 @@ pub(super) fn path(
         let effort = Effort { steps: params.steps, flat: FLAT, gain: GAIN };
         minimise(&mut x, &l1, effort, |x, gradient| {
             if outputs == 1 {
-                binary(rows, codes, x, ridge, gradient)
+                dispatch!(level, simd => binary(simd, rows, codes, x, ridge, gradient))
             } else {
-                multinomial(rows, codes, outputs, x, ridge, gradient)
+                dispatch!(level, simd => multinomial(simd, rows, codes, outputs, x, ridge, gradient))
             }
         });
         let (weights, intercepts) = x.split_at(width * outputs);
@@ -63,7 +66,8 @@ fn first_intercepts(codes: &[u32], classes: u32) -> Vec<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of rows")]
-fn binary(rows: &Rows, codes: &[u32], x: &[f64], ridge: f64, gradient: &mut [f64]) -> f64 {
+#[inline(always)]
+fn binary<S: Simd>(_: S, rows: &Rows, codes: &[u32], x: &[f64], ridge: f64, gradient: &mut [f64]) -> f64 {
     let (weights, intercept) = x.split_at(rows.width());
     let n = rows.len() as f64;
     let mut value = ridge * dot(weights, weights) / 2.0;
@@ -83,7 +87,16 @@ fn binary(rows: &Rows, codes: &[u32], x: &[f64], ridge: f64, gradient: &mut [f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of rows")]
-fn multinomial(rows: &Rows, codes: &[u32], outputs: usize, x: &[f64], ridge: f64, gradient: &mut [f64]) -> f64 {
+#[inline(always)]
+fn multinomial<S: Simd>(
+    _: S,
+    rows: &Rows,
+    codes: &[u32],
+    outputs: usize,
+    x: &[f64],
+    ridge: f64,
+    gradient: &mut [f64],
+) -> f64 {
     let split = rows.width() * outputs;
     let (weights, intercepts) = x.split_at(split);
     let n = rows.len() as f64;

@@ -61,6 +61,15 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Whether it reads rows of `columns` numbers and says `width` of them.
+    pub(crate) fn is_sound(&self, columns: usize, width: usize) -> bool {
+        let outputs = if self.classes == 2 { 1 } else { width };
+        self.intercepts.len() == outputs
+            && outputs > 0
+            && Some(self.weights.len()) == columns.checked_mul(outputs)
+            && (self.classes.max(1) as usize) == width
+    }
+
     /// Scores of a row, one per output.
     #[must_use]
     pub fn scores(&self, row: &[f64]) -> Vec<f64> {

@@ -1,5 +1,6 @@
 //! Layers of weights and how they learn.
 
+use fearless_simd::{Level, Simd, dispatch};
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
@@ -22,11 +23,22 @@ impl Layer {
         Self { inputs: inputs as u32, weights, biases: vec![0.0; outputs] }
     }
 
+    /// Inputs and outputs, if the weights are as many as they should be.
+    pub(super) fn sizes(&self) -> Option<(usize, usize)> {
+        let sizes = (self.inputs as usize, self.outputs());
+        (Some(self.weights.len()) == sizes.0.checked_mul(sizes.1)).then_some(sizes)
+    }
+
     fn outputs(&self) -> usize {
         self.biases.len()
     }
 
     pub(super) fn forward(&self, x: &[f32], rows: usize) -> Vec<f32> {
+        dispatch!(Level::new(), simd => self.forward_with(simd, x, rows))
+    }
+
+    #[inline(always)]
+    fn forward_with<S: Simd>(&self, _: S, x: &[f32], rows: usize) -> Vec<f32> {
         let (inputs, outputs) = (self.inputs as usize, self.outputs());
         let mut out = Vec::with_capacity(rows * outputs);
         (0..rows).for_each(|_| out.extend_from_slice(&self.biases));
@@ -40,6 +52,11 @@ impl Layer {
 
     /// Slopes of the weights and biases.
     pub(super) fn gradients(&self, x: &[f32], errors: &[f32], rows: usize) -> (Vec<f32>, Vec<f32>) {
+        dispatch!(Level::new(), simd => self.gradients_with(simd, x, errors, rows))
+    }
+
+    #[inline(always)]
+    fn gradients_with<S: Simd>(&self, _: S, x: &[f32], errors: &[f32], rows: usize) -> (Vec<f32>, Vec<f32>) {
         let (inputs, outputs) = (self.inputs as usize, self.outputs());
         let mut weights = vec![0.0; inputs * outputs];
         let mut biases = vec![0.0; outputs];
@@ -56,6 +73,11 @@ impl Layer {
 
     /// Slopes of the inputs.
     pub(super) fn backward(&self, errors: &[f32], rows: usize) -> Vec<f32> {
+        dispatch!(Level::new(), simd => self.backward_with(simd, errors, rows))
+    }
+
+    #[inline(always)]
+    fn backward_with<S: Simd>(&self, _: S, errors: &[f32], rows: usize) -> Vec<f32> {
         let (inputs, outputs) = (self.inputs as usize, self.outputs());
         let mut below = vec![0.0; rows * inputs];
         for (errors, below) in errors.chunks_exact(outputs).zip(below.chunks_exact_mut(inputs)) {

@@ -242,6 +242,18 @@ impl Training<'_> {
 }
 
 impl Network {
+    /// Whether it reads rows of `columns` numbers and says `width` of them.
+    pub(crate) fn is_sound(&self, columns: usize, width: usize) -> bool {
+        let mut inputs = columns;
+        for layer in &self.layers {
+            match layer.sizes() {
+                Some((own, outputs)) if own == inputs && own > 0 && outputs > 0 => inputs = outputs,
+                _ => return false,
+            }
+        }
+        inputs == width && !self.layers.is_empty() && (self.classes.max(1) as usize) == width
+    }
+
     /// The number of a row, or a probability for each class.
     #[must_use]
     pub fn predict(&self, row: &[f64]) -> Vec<f64> {

@@ -101,6 +101,17 @@ impl Category {
         out
     }
 
+    pub(super) fn is_sound(&self) -> bool {
+        let levels = self.levels.len();
+        self.sorted.len() == levels
+            && self.sorted.iter().all(|code| (*code as usize) < levels)
+            && self.one_hot as usize <= levels
+            && self.encoding.as_ref().is_none_or(|encoding| {
+                let width = encoding.outputs as usize;
+                encoding.unknown.len() == width && Some(encoding.by_code.len()) == levels.checked_mul(width)
+            })
+    }
+
     pub(super) fn code(&self, level: &str) -> Option<u32> {
         let at = self.sorted.binary_search_by(|code| self.levels[*code as usize].as_str().cmp(level)).ok()?;
         Some(self.sorted[at])

@@ -202,6 +202,13 @@ impl Prepare {
         self.assemble(blocks)
     }
 
+    /// Whether numbers read from a file go together, so that nothing goes out of bounds.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.steps.iter().all(|(source, step)| {
+            self.sources.get(*source as usize).is_some_and(|source| step.kind() == source.kind && step.is_sound())
+        })
+    }
+
     fn assemble(&self, blocks: Vec<Vec<Vec<f64>>>) -> Result<Matrix, PrepareError> {
         let columns = self.features().into_iter().zip(blocks.into_iter().flatten());
         let column = |(feature, values): (Feature, Vec<f64>)| match feature.kind {

@@ -21,6 +21,10 @@ impl Normal {
         Self { marks: (0..marks).map(|at| sorted[at * last / (marks - 1).max(1)]).collect() }
     }
 
+    pub(super) fn is_sound(&self) -> bool {
+        !self.marks.is_empty() && self.marks.windows(2).all(|pair| pair[0] <= pair[1])
+    }
+
     pub(super) fn apply(&self, value: f64) -> f64 {
         let below = self.marks.partition_point(|mark| *mark < value);
         let upto = self.marks.partition_point(|mark| *mark <= value);

@@ -9,7 +9,7 @@ use super::{Cell, View};
 use crate::ensemble::{Feature, FeatureKind};
 use crate::table::cells::{self, Decimal};
 use crate::table::datetime::{self, Order};
-use crate::table::{Column, NO_TIME, Values};
+use crate::table::{Column, Kind, NO_TIME, Values};
 
 /// What is done with one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +123,31 @@ impl Time {
 }
 
 impl Step {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Number(_) => Kind::Numeric,
+            Self::Truth(_) => Kind::Boolean,
+            Self::Category(_) => Kind::Categorical,
+            Self::Time(_) => Kind::Datetime,
+            Self::Text(_) => Kind::Text,
+        }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        let number = |number: &Number| {
+            number.dense.as_ref().is_none_or(|dense| {
+                dense.range.0 <= dense.range.1
+                    && !matches!(&dense.scaling, Scaling::Normal(normal) if !normal.is_sound())
+            })
+        };
+        match self {
+            Self::Number(own) | Self::Truth(own) => number(own),
+            Self::Category(category) => category.is_sound(),
+            Self::Time(time) => time.numbers.len() == 6 + usize::from(time.hours) && time.numbers.iter().all(number),
+            Self::Text(text) => text.is_sound(),
+        }
+    }
+
     pub(super) fn width(&self) -> usize {
         match self {
             Self::Number(number) | Self::Truth(number) => 1 + usize::from(number.indicator),

@@ -127,6 +127,11 @@ impl Text {
         }
     }
 
+    pub(super) fn is_sound(&self) -> bool {
+        self.weights.len() == self.terms.len()
+            && Some(self.directions.len()) == self.terms.len().checked_mul(self.components as usize)
+    }
+
     pub(super) fn width(&self) -> usize {
         self.components as usize + LENGTHS
     }

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::random::{Random, mix};
 use crate::table::{Column, Kind, Table, TableError, Values};
 
+pub(crate) use self::columns::quantile;
 pub use self::columns::{Bin, ColumnProfile, NumberProfile, TopValue};
 pub use self::quality::{Issue, IssueKind, Quality, Severity};
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The parts of an ONNX file that matter here.
 
 use super::FLOAT;
-use crate::import::protobuf::{Fields, Wire};
+use crate::protobuf::{Fields, Wire};
 use std::collections::HashMap;
 
 const DOUBLE: i64 = 11;

@@ -185,10 +185,6 @@ impl Message {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
-    pub(crate) fn floats(&mut self, field: u64, values: &[f32]) {
-        self.bytes(field, &values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
-    }
-
     pub(crate) fn wholes(&mut self, field: u64, values: &[i64]) {
         let mut packed = Self::default();
         #[expect(clippy::cast_sign_loss, reason = "negative numbers are written so")]
