@@ -191,7 +191,7 @@ pub(crate) struct ExplainOptions {
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = ["auto", "tree", "kernel", "permutation", "lime"])]
     pub(crate) method: String,
     /// Rows of the table that stand for "a column is not known".
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) background: usize,
     /// Explain only the first so many rows.
     #[arg(long, value_name = "N")]

@@ -246,6 +246,24 @@ pub enum Note {
     NotUtf8,
 }
 
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Renamed { from, to } => {
+                write!(f, "column {from:?} is called {to:?}: a name stands once, and is not empty")
+            }
+            Self::WordAmongNumbers { column, word, count } => {
+                write!(f, "column {column:?}: {word:?} among numbers ({count} times) is taken for missing")
+            }
+            Self::MixedTypes { column, numbers, words, row } => write!(
+                f,
+                "column {column:?} holds {numbers} numbers and {words} words (the rarer sort first in row {row}); it is read as words"
+            ),
+            Self::NotUtf8 => f.write_str("the file is not UTF-8; it is read as Windows-1252"),
+        }
+    }
+}
+
 /// What is too large to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

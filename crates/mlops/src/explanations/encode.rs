@@ -58,7 +58,10 @@ impl Encoding {
             let values = match coding.kind {
                 Kind::Numeric => Values::Numeric(numbers.collect()),
                 Kind::Boolean => Values::Boolean(numbers.map(|n| (!n.is_nan()).then_some(n > 0.5)).collect()),
-                #[expect(clippy::cast_possible_truncation, reason = "it was made of microseconds; no other number is asked for")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "it was made of microseconds; no other number is asked for"
+                )]
                 Kind::Datetime => {
                     Values::Datetime(numbers.map(|n| if n.is_nan() { NO_TIME } else { n as i64 }).collect())
                 }
@@ -77,7 +80,10 @@ impl Encoding {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "microseconds of our millennia; to the next quarter of one is near enough")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds of our millennia; to the next quarter of one is near enough"
+)]
 fn numbers(column: &Column) -> (Arc<[String]>, Vec<f64>) {
     let none: Arc<[String]> = Arc::from([]);
     match &column.values {

@@ -42,9 +42,9 @@ pub struct ExplainOptions {
 }
 
 impl Default for ExplainOptions {
-    /// Automatic, 100 rows as background.
+    /// Automatic, 50 rows as background.
     fn default() -> Self {
-        Self { method: Method::Auto, background: 100, seed: 0, rows: None }
+        Self { method: Method::Auto, background: 50, seed: 0, rows: None }
     }
 }
 
@@ -163,7 +163,7 @@ fn asked<M: Predict>(
             let samples = 2 * columns + 2048;
             (Method::Kernel, KernelShap { samples, seed }.explain(function, rows, background)?)
         }
-        _ => (Method::Permutation, PermutationShap { orders: 10, seed }.explain(function, rows, background)?),
+        _ => (Method::Permutation, PermutationShap { orders: 4, seed }.explain(function, rows, background)?),
     };
     let errors = Some(estimate.errors.as_slice()).filter(|errors| errors.iter().any(|error| *error > 0.0));
     Ok(document(method, "prediction", features, model, &estimate.explanation, errors))
@@ -192,7 +192,8 @@ fn lime<M: Predict>(
     (rows, training): (Rows<'_>, Rows<'_>),
     seed: u64,
 ) -> Result<ExplanationDocument, MlopsError> {
-    let explainer = LimeTabular { seed, keep: features.len(), ..LimeTabular::new(features, training)? };
+    let mut explainer = LimeTabular::new(features, training)?;
+    (explainer.seed, explainer.keep) = (seed, features.len());
     let outputs = function.outputs();
     let (mut values, mut r2, mut base) = (Vec::new(), Vec::new(), vec![0.0; outputs]);
     for row in rows.iter() {

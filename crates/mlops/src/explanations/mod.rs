@@ -9,4 +9,4 @@ mod explain;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{ExplainOptions, ExplanationDocument, Method, explain};
+pub use explain::{ExplainOptions, ExplanationDocument, Method, RowValues, explain};

@@ -108,9 +108,7 @@ impl AnyModel {
                     classes: Some(model.classes().to_vec()),
                 })
             }
-            Self::Trees { trees, labels } => {
-                Ok(of_trees(trees, labels, &trees.predict_rows(&numbers(trees, table)?)?))
-            }
+            Self::Trees { trees, labels } => Ok(of_trees(trees, labels, &trees.predict_rows(&numbers(trees, table)?)?)),
         }
     }
 }

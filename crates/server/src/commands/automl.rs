@@ -65,8 +65,11 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
 }
 
 fn settings(options: &AutomlOptions) -> Result<Settings, Failure> {
-    let metric: Option<Metric> =
-        options.metric.as_deref().map(|name| name.parse().map_err(|e| Failure::usage(format!("--metric: {e}")))).transpose()?;
+    let metric: Option<Metric> = options
+        .metric
+        .as_deref()
+        .map(|name| name.parse().map_err(|e| Failure::usage(format!("--metric: {e}"))))
+        .transpose()?;
     let task = options.task.as_deref().map(|task| match task {
         "binary" => Task::Binary,
         "multiclass" => Task::Multiclass,
@@ -135,11 +138,20 @@ impl Progress {
                     plan.hold_out_rows
                 ));
             }
-            Event::Started { config, .. } => self.line(&format!("{seconds:5.1} s of {time:.0} · trial {} · {} · best {}", self.trials + 1, config.family().name(), self.best)),
+            Event::Started { config, .. } => self.line(&format!(
+                "{seconds:5.1} s of {time:.0} · trial {} · {} · best {}",
+                self.trials + 1,
+                config.family().name(),
+                self.best
+            )),
             Event::Finished(trial) => {
                 self.trials = self.trials.max(trial.number + 1);
                 if let TrialResult::Failed { reason } = &trial.result {
-                    self.lasting(&format!("trial {} ({}) failed: {reason}", trial.number, trial.config.family().name()));
+                    self.lasting(&format!(
+                        "trial {} ({}) failed: {reason}",
+                        trial.number,
+                        trial.config.family().name()
+                    ));
                 }
             }
             Event::Best(trial) => {
@@ -185,17 +197,24 @@ fn beside(data: &std::path::Path) -> PathBuf {
 }
 
 fn shown(summary: &Summary) -> String {
-    let mut lines = vec![format!("{:>4}  {:<22} {:>12} {:>10} {:>8} {:>7}", "rank", "model", summary.metric, "± folds", "seconds", "weight")];
+    let mut lines = vec![format!(
+        "{:>4}  {:<22} {:>12} {:>10} {:>8} {:>7}",
+        "rank", "model", summary.metric, "± folds", "seconds", "weight"
+    )];
     for line in summary.leaderboard.iter().take(SHOWN) {
         let spread = line.cv_std.map_or_else(String::new, |spread| format!("{spread:.5}"));
         let seconds = line.fit_seconds.map_or_else(String::new, |seconds| format!("{seconds:.2}"));
         let weight = if line.weight > 0.0 { format!("{:.2}", line.weight) } else { String::new() };
-        lines.push(format!("{:>4}  {:<22} {:>12.5} {spread:>10} {seconds:>8} {weight:>7}", line.rank, line.name, line.cv_score));
+        lines.push(format!(
+            "{:>4}  {:<22} {:>12.5} {spread:>10} {seconds:>8} {weight:>7}",
+            line.rank, line.name, line.cv_score
+        ));
     }
     if summary.leaderboard.len() > SHOWN {
         lines.push(format!("      … and {} more", summary.leaderboard.len() - SHOWN));
     }
-    lines.push(format!("blend: {} {:.5} on rows its parts had not learnt from", summary.metric, summary.ensemble_score));
+    lines
+        .push(format!("blend: {} {:.5} on rows its parts had not learnt from", summary.metric, summary.ensemble_score));
     let scores: Vec<String> = summary.holdout.iter().map(|(metric, score)| format!("{metric} {score:.4}")).collect();
     if !scores.is_empty() {
         lines.push(format!("on the rows set apart: {}", scores.join(", ")));

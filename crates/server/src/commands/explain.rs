@@ -1,6 +1,6 @@
 //! `rhiza explain`: why a model says what it says of a table's rows, without a server.
 
-use rhiza_mlops::explanations::{self, ExplainOptions as Asked, ExplanationDocument, Method, RowValues};
+use rhiza_mlops::explanations::{self, ExplainOptions as Asked, ExplanationDocument, Method};
 
 use super::tables;
 use crate::cli::ExplainOptions;
@@ -41,7 +41,10 @@ fn shown(document: &ExplanationDocument) -> String {
             .map(|(column, name)| (document.values.mean_magnitude(column, at), name))
             .collect();
         importance.sort_by(|a, b| b.0.total_cmp(&a.0));
-        lines.push(format!("{} of {output}: base {:.5}, mean size of each column's part", document.of, document.base_values[at]));
+        lines.push(format!(
+            "{} of {output}: base {:.5}, mean size of each column's part",
+            document.of, document.base_values[at]
+        ));
         lines.extend(importance.iter().map(|(size, name)| format!("  {size:>12.5}  {name}")));
     }
     lines.join("\n")
@@ -49,6 +52,8 @@ fn shown(document: &ExplanationDocument) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rhiza_mlops::explanations::RowValues;
+
     use super::*;
 
     #[test]

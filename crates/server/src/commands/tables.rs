@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use rhiza_learn::table::{Kind, Limits};
-use rhiza_mlops::files::{AnyModel, ReadTable, read_table};
 use rhiza_mlops::MlopsError;
+use rhiza_mlops::files::{AnyModel, ReadTable, read_table};
 
 use crate::error::Failure;
 
@@ -29,7 +29,8 @@ fn content(path: &Path) -> Result<Vec<u8>, Failure> {
 /// The table of a file. What reading it left to say goes to standard error.
 #[expect(clippy::print_stderr, reason = "the command line speaks to its user here")]
 pub(super) fn table(path: &Path, kinds: &BTreeMap<String, Kind>) -> Result<ReadTable, Failure> {
-    let read = read_table(&path.display().to_string(), content(path)?, kinds, Limits::default()).map_err(|e| failed(&e))?;
+    let read =
+        read_table(&path.display().to_string(), content(path)?, kinds, Limits::default()).map_err(|e| failed(&e))?;
     for note in &read.notes {
         eprintln!("note: {note}");
     }

@@ -12,6 +12,7 @@ mod audit;
 mod backup;
 mod command_line;
 mod lifecycle;
+mod models;
 mod process;
 mod production;
 mod schema;
