@@ -9,3 +9,4 @@ mod forest;
 mod lightgbm;
 mod sampled;
 mod tree;
+mod whatif;
