@@ -1,6 +1,6 @@
-//! Explains rows with a LightGBM model on one thread and says how long it took; `bench/shap` runs it beside its peers.
+//! Explains rows with a LightGBM, XGBoost or ONNX model on one thread and says how long it took; `bench/shap` runs it beside its peers.
 //!
-//! `treeshap MODEL.txt ROWS.f64 COLUMNS OUT.f64 REPEATS` prints one JSON object; times are those the thread had the processor.
+//! `treeshap MODEL ROWS.f64 COLUMNS OUT.f64 REPEATS` prints one JSON object; times are those the thread had the processor.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark takes times and says so")]
 
@@ -8,15 +8,12 @@ use rhiza_explain::{Rows, TreeExplainer};
 use std::sync::OnceLock;
 use std::time::Instant;
 
-#[path = "../tests/explain/lightgbm.rs"]
-mod lightgbm;
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, rows, columns, out, repeats] = arguments.as_slice() else {
-        return Err("treeshap MODEL.txt ROWS.f64 COLUMNS OUT.f64 REPEATS".into());
+        return Err("treeshap MODEL ROWS.f64 COLUMNS OUT.f64 REPEATS".into());
     };
-    let ensemble = lightgbm::read(&std::fs::read_to_string(model)?);
+    let ensemble = rhiza_learn::import::read(&std::fs::read(model)?)?.ensemble;
     let values: Vec<f64> =
         std::fs::read(rows)?.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
     let rows = Rows::new(&values, columns.parse()?)?;

@@ -1,6 +1,8 @@
 //! Why a model says what it says. Values in, values out: no I/O, no clock, no global randomness.
 
+mod anchors;
 mod bins;
+mod counterfactual;
 mod effects;
 mod error;
 mod explanation;
@@ -14,7 +16,9 @@ mod statistics;
 mod summary;
 mod tree;
 
+pub use anchors::{Anchor, AnchorRule, Anchors, most_likely};
 pub use bins::Condition;
+pub use counterfactual::{Change, ColumnRule, Counterfactual, Counterfactuals, Goal};
 pub use effects::{
     AccumulatedEffect, PartialDependence, PartialDependenceSurface, ale, ale_of_categories, grid, partial_dependence,
     partial_dependence_surface,

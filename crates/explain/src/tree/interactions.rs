@@ -6,9 +6,9 @@
 
 use super::kernel::LANES;
 use super::plan::Plan;
-use super::task::Task;
+use super::task::{Interacting, Task, with_vectors};
 use super::{ExplainError, Rows, TreeExplainer};
-use fearless_simd::{Level, dispatch};
+use fearless_simd::Level;
 use rayon::prelude::*;
 
 /// Interaction values: a symmetric matrix of columns for each row and output, which adds up to the prediction less the base value.
@@ -74,7 +74,7 @@ impl TreeExplainer {
         values.par_chunks_mut(LANES * size).zip(rows.values().par_chunks(LANES * columns)).for_each(
             |(values, rows)| {
                 let task = Task { ensemble: &self.ensemble, plan: &plan };
-                dispatch!(level, simd => task.interactions(simd, rows, values));
+                with_vectors(level, Interacting { task, rows, values });
             },
         );
         Ok(Interactions { rows: rows.len(), columns, base: plan.base, values })

@@ -1,21 +1,25 @@
 //! Exact Shapley values of tree ensembles.
 
 use crate::{ExplainError, Explanation, Rows};
-use fearless_simd::{Level, dispatch};
+use fearless_simd::Level;
 use kernel::{LANES, Lanes};
 use plan::Plan;
 use rayon::prelude::*;
 use rhiza_learn::ensemble::Ensemble;
 use std::sync::Arc;
-use task::Task;
+use task::{Task, Values, with_vectors};
 
 mod background;
 mod interactions;
 mod kernel;
 mod plan;
 mod quadrature;
+mod sums;
 mod task;
 mod walk;
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests;
 
 pub use interactions::Interactions;
 
@@ -105,7 +109,7 @@ impl TreeExplainer {
             .zip(rows.values().par_chunks(blocks * LANES * columns))
             .for_each(|(values, rows)| {
                 let task = Task { ensemble: &self.ensemble, plan: &self.plan };
-                dispatch!(level, simd => task.values(simd, rows, values));
+                with_vectors(level, Values { task, rows, values });
             });
         Ok(Explanation::new(rows.len(), columns, self.plan.base.clone(), values))
     }

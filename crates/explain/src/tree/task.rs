@@ -1,8 +1,9 @@
 //! Some rows explained on one thread.
 
-use super::kernel::{self, Block, LANES, Lanes, Memory, Pairs, Singles, Sums, Turns};
-use super::plan::{Plan, Tape};
-use fearless_simd::Simd;
+use super::kernel::{self, Block, LANES, Lanes, Memory, Turns};
+use super::plan::{POINTS, Plan, Tape};
+use super::sums::{Pairs, Singles};
+use fearless_simd::{Level, Simd};
 use rhiza_learn::ensemble::Ensemble;
 
 /// Tapes that a block goes through before the next block.
@@ -13,6 +14,64 @@ pub(super) struct Task<'a> {
     pub plan: &'a Plan,
 }
 
+/// Work that can be done with any kind of vectors.
+pub(super) trait Work {
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// Does the work with the widest vectors that this processor has. Of x86's kinds three are enough: more would only take longer to
+/// compile.
+pub(super) fn with_vectors(level: Level, work: impl Work) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = level.as_avx512() {
+            simd.vectorize(
+                #[inline(always)]
+                || work.run(simd),
+            );
+        } else if let Some(simd) = level.as_avx2() {
+            simd.vectorize(
+                #[inline(always)]
+                || work.run(simd),
+            );
+        } else if let Some(simd) = level.as_sse2() {
+            work.run(simd);
+        } else {
+            unreachable!("x86-64 has SSE2");
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    fearless_simd::dispatch!(level, simd => work.run(simd));
+}
+
+/// Shapley values of `rows` into `values` (row, output, column).
+pub(super) struct Values<'a> {
+    pub task: Task<'a>,
+    pub rows: &'a [f64],
+    pub values: &'a mut [f64],
+}
+
+impl Work for Values<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.task.values(simd, self.rows, self.values);
+    }
+}
+
+/// Interactions of one block of `rows` into `values` (row, output, column, column).
+pub(super) struct Interacting<'a> {
+    pub task: Task<'a>,
+    pub rows: &'a [f64],
+    pub values: &'a mut [f64],
+}
+
+impl Work for Interacting<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.task.interactions(simd, self.rows, self.values);
+    }
+}
+
 /// The used columns of a block, each in one piece.
 struct Planes {
     planes: Vec<Lanes>,
@@ -20,9 +79,8 @@ struct Planes {
 }
 
 impl Task<'_> {
-    /// Shapley values of `rows` into `values` (row, output, column).
     #[inline(always)]
-    pub(super) fn values<S: Simd>(&self, simd: S, rows: &[f64], values: &mut [f64]) {
+    fn values<S: Simd>(&self, simd: S, rows: &[f64], values: &mut [f64]) {
         let columns = self.ensemble.features.len();
         let (used, outputs) = (self.plan.used.len(), self.plan.base.len());
         let blocks: Vec<Planes> = rows.chunks(LANES * columns).map(|rows| self.planes(rows)).collect();
@@ -48,9 +106,8 @@ impl Task<'_> {
         }
     }
 
-    /// Interactions of one block of `rows` into `values` (row, output, column, column).
     #[inline(always)]
-    pub(super) fn interactions<S: Simd>(&self, simd: S, rows: &[f64], values: &mut [f64]) {
+    fn interactions<S: Simd>(&self, simd: S, rows: &[f64], values: &mut [f64]) {
         let columns = self.ensemble.features.len();
         let (used, outputs) = (self.plan.used.len(), self.plan.base.len());
         let planes = self.planes(rows);
@@ -59,7 +116,11 @@ impl Task<'_> {
         for output in 0..outputs {
             let mut sums = vec![Lanes([0.0; LANES]); used * used];
             for tape in self.plan.tapes.iter().filter(|tape| tape.output == output) {
-                self.play(simd, tape, &block, &mut memory, &mut Pairs { sums: &mut sums, used });
+                let mut pairs = Pairs { sums: &mut sums, used };
+                simd.vectorize(
+                    #[inline(always)]
+                    || kernel::play::<S, _, POINTS>(simd, tape, &block, self, &mut memory, &mut pairs),
+                );
             }
             for (lane, values) in values.chunks_exact_mut(outputs * columns * columns).enumerate() {
                 let values = &mut values[output * columns * columns..(output + 1) * columns * columns];
@@ -85,13 +146,9 @@ impl Task<'_> {
     }
 
     #[inline(always)]
-    fn play<S: Simd>(&self, simd: S, tape: &Tape, block: &Block<'_>, memory: &mut Memory, sums: &mut impl Sums) {
+    fn play<S: Simd>(&self, simd: S, tape: &Tape, block: &Block<'_>, memory: &mut Memory, sums: &mut Singles<'_>) {
         match tape.count {
-            1 => simd.vectorize(
-                #[inline(always)]
-                || kernel::play::<S, _, 1>(simd, tape, block, self, memory, sums),
-            ),
-            2 => simd.vectorize(
+            ..=2 => simd.vectorize(
                 #[inline(always)]
                 || kernel::play::<S, _, 2>(simd, tape, block, self, memory, sums),
             ),
@@ -101,7 +158,7 @@ impl Task<'_> {
             ),
             _ => simd.vectorize(
                 #[inline(always)]
-                || kernel::play::<S, _, 4>(simd, tape, block, self, memory, sums),
+                || kernel::play::<S, _, POINTS>(simd, tape, block, self, memory, sums),
             ),
         }
     }

@@ -1,8 +1,8 @@
 //! The same models as `shap` and `lime` see them. `fixtures/make.py` made the files.
 
-use crate::lightgbm;
 use rhiza_explain::{Function, LimeTabular, LimeText, Rows, TreeExplainer};
 use rhiza_learn::ensemble::{Feature, FeatureKind};
+use rhiza_learn::import;
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -27,7 +27,7 @@ fn lightgbm_models_as_shap_explains_them() {
     let cases: Value = serde_json::from_str(include_str!("../fixtures/trees.json")).unwrap();
     for case in cases.as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
-        let ensemble = lightgbm::read(case["model"].as_str().unwrap());
+        let ensemble = import::read(case["model"].as_str().unwrap().as_bytes()).unwrap().ensemble;
         let columns = ensemble.features.len();
         let explainer = TreeExplainer::new(ensemble).unwrap();
         let rows = numbers(&case["rows"]);
@@ -49,6 +49,36 @@ fn lightgbm_models_as_shap_explains_them() {
         close(found.base(), &[case["against_base"].as_f64().unwrap()], "base against a background");
         for (row, expected) in case["against"].as_array().unwrap().iter().enumerate() {
             close(found.parts(row, 0), &numbers(expected), &format!("against a background, row {row}"));
+        }
+    }
+}
+
+#[test]
+fn xgboost_models_as_xgboost_explains_them() {
+    // XGBoost adds up in single precision.
+    let near = |found: &[f64], expected: &[f64], what: &str| {
+        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        assert_eq!(found.len(), expected.len(), "{what}");
+        found.iter().zip(expected).for_each(|(f, e)| assert!((f - e).abs() <= 2e-6 * scale, "{what}: {f} for {e}"));
+    };
+    let case: Value = serde_json::from_str(include_str!("../fixtures/xgboost.json")).unwrap();
+    let ensemble = import::read(case["model"].to_string().as_bytes()).unwrap().ensemble;
+    let columns = ensemble.features.len();
+    let explainer = TreeExplainer::new(ensemble).unwrap();
+    let rows = numbers(&case["rows"]);
+    let rows = Rows::new(&rows, columns).unwrap();
+    let values = explainer.explain_checked(rows).unwrap();
+    let interactions = explainer.interactions(rows).unwrap();
+    for row in 0..rows.len() {
+        for output in 0..3 {
+            let what = format!("row {row}, output {output}");
+            let expected = numbers(&case["values"][row][output]);
+            near(values.parts(row, output), &expected[..columns], &what);
+            assert!((values.base()[output] - expected[columns]).abs() < 1e-5, "{what}, base");
+            // The last line and the last number of each are those of the base value.
+            let expected = numbers(&case["interactions"][row][output]);
+            let inner = expected.chunks(columns + 1).take(columns).flat_map(|line| &line[..columns]);
+            near(interactions.matrix(row, output), &inner.copied().collect::<Vec<f64>>(), &what);
         }
     }
 }

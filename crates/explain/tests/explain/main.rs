@@ -6,6 +6,6 @@ mod blackbox;
 mod definition;
 mod foreign;
 mod forest;
-mod lightgbm;
 mod sampled;
 mod tree;
+mod whatif;
