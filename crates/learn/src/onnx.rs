@@ -6,12 +6,11 @@
 //! ```
 //! # use rhiza_learn::{boost, matrix::{Column, Matrix, Target}, stop::Never};
 //! # let x: Vec<f64> = (0..100).map(f64::from).collect();
-//! # let codes = x.iter().map(|x| u32::from(*x > 40.0)).collect();
+//! # let target = Target::numbers(x.iter().map(|x| x * x).collect())?;
 //! # let matrix = Matrix::new(vec![Column::numeric("x", x)])?;
-//! # let target = Target::classes(codes, 2)?;
-//! # let model = boost::fit(&matrix, &target, &boost::Params::new(boost::Loss::Logistic), &Never)?.ensemble;
+//! # let model = boost::fit(&matrix, &target, &boost::Params::new(boost::Loss::Squared), &Never)?.ensemble;
 //! use rhiza_learn::onnx::{Labels, export};
-//! let file = export(&model, &Labels::Names(vec!["no".into(), "yes".into()]))?;
+//! let file = export(&model, &Labels::None)?;
 //! assert_eq!(rhiza_learn::import::read(&file)?.ensemble.trees.len(), model.trees.len());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
