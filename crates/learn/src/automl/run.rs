@@ -212,8 +212,8 @@ impl<'a> Search<'a> {
                 metric.score(&arena.truth.take(&places), &own).ok()
             })
             .collect();
-        let detail = learnt.detail.clone();
-        Ok((TrialResult::Scored { score, loss, fold_scores, detail, shift, predictions }, learnt.work))
+        let (detail, place) = (learnt.detail.clone(), learnt.place);
+        Ok((TrialResult::Scored { score, loss, fold_scores, detail, place, shift, predictions }, learnt.work))
     }
 
     fn tell(&mut self, trial: Trial, events: &mut dyn FnMut(Event<'_>)) {
