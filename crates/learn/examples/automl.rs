@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let train = arguments.next().ok_or("which CSV file?")?;
     let mut options: HashMap<String, String> = HashMap::new();
     while let Some(name) = arguments.next() {
-        let value = if name == "--quiet" || name == "--latency" { String::new() } else { arguments.next().unwrap_or_default() };
+        let value =
+            if name == "--quiet" || name == "--latency" { String::new() } else { arguments.next().unwrap_or_default() };
         options.insert(name, value);
     }
     let quiet = options.contains_key("--quiet");

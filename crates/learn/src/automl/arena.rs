@@ -100,8 +100,10 @@ impl Arena {
 
     /// One fold that learns from all rows of the search. Its test rows are some of them: they judge nothing.
     pub(super) fn whole(prepared: &Prepared, seed: u64) -> Self {
-        let test: Vec<usize> =
-            prepared.folds.last().map_or_else(Vec::new, |fold| fold.test.iter().map(|at| prepared.searched[*at]).collect());
+        let test: Vec<usize> = prepared
+            .folds
+            .last()
+            .map_or_else(Vec::new, |fold| fold.test.iter().map(|at| prepared.searched[*at]).collect());
         let truth = prepared.target.take(&test);
         let fold = FoldData {
             table: prepared.features.take(&prepared.searched),

@@ -59,8 +59,12 @@ impl Model {
 
     /// The members' words (each the mean over its parts, in fixed order) made one.
     fn blended(&self, by_member: &[Vec<Vec<f64>>]) -> Vec<f64> {
-        let said: Vec<Vec<f64>> =
-            self.members.iter().zip(by_member).map(|(member, parts)| member.mean(parts.iter().map(Vec::as_slice))).collect();
+        let said: Vec<Vec<f64>> = self
+            .members
+            .iter()
+            .zip(by_member)
+            .map(|(member, parts)| member.mean(parts.iter().map(Vec::as_slice)))
+            .collect();
         let length = said.first().map_or(0, Vec::len);
         let width = self.width();
         let mut out = Vec::with_capacity(length);
