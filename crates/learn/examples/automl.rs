@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! automl TRAIN.csv --target NAME [--seconds 30] [--trials N] [--metric NAME] [--seed N] [--hold-out SHARE]
-//!        [--test TEST.csv --predictions OUT.csv] [--model OUT.rhiza] [--quiet]
+//!        [--test TEST.csv --predictions OUT.csv] [--model OUT.rhiza] [--latency] [--quiet]
 //! ```
 
 use std::collections::HashMap;
@@ -10,11 +10,35 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use rhiza_learn::automl::{Event, Settings, run};
+use rhiza_learn::model::Model;
+use rhiza_learn::prepare::Cell;
+use rhiza_learn::search::Family;
 use rhiza_learn::table::{CsvOptions, Kind, Table};
 
 #[expect(clippy::disallowed_methods, reason = "an example has a clock")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// How long single rows take: the whole blend, and the boosted trees in it alone.
+#[expect(clippy::print_stdout, reason = "an example talks to people")]
+fn latency(model: &Model, table: &Table) -> Result<(), Box<dyn Error>> {
+    let boosted = model.members().iter().position(|member| member.config.family() == Family::Boost);
+    let alone = boosted.and_then(|member| model.alone(member));
+    for (name, model) in [("blend", Some(model)), ("boosted trees alone", alone.as_ref())] {
+        let Some(model) = model else { continue };
+        let columns = model.sources().iter().map(|s| table.column(&s.name)).collect::<Result<Vec<_>, _>>()?;
+        let mut times: Vec<Duration> = Vec::new();
+        for number in 0..10_000 {
+            let cells: Vec<Cell<'_>> = columns.iter().map(|c| Cell::of(c, number % table.rows())).collect();
+            let begun = now();
+            std::hint::black_box(model.predict_row(&cells)?);
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        println!("{name}: one row in {:.1?} (median), {:.1?} (p99)", times[5_000], times[9_900]);
+    }
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "an example talks to people")]
@@ -24,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let train = arguments.next().ok_or("which CSV file?")?;
     let mut options: HashMap<String, String> = HashMap::new();
     while let Some(name) = arguments.next() {
-        let value = if name == "--quiet" { String::new() } else { arguments.next().unwrap_or_default() };
+        let value =
+            if name == "--quiet" || name == "--latency" { String::new() } else { arguments.next().unwrap_or_default() };
         options.insert(name, value);
     }
     let quiet = options.contains_key("--quiet");
@@ -75,6 +100,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             text += &cells.join(",");
         }
         std::fs::write(path, text)?;
+    }
+    if options.contains_key("--latency") {
+        latency(&outcome.model, &table)?;
     }
     println!("{:.2} s in all", begun.elapsed().as_secs_f64());
     Ok(())

@@ -1,13 +1,17 @@
 //! Several models as one: greedy selection with repetition on out-of-fold predictions (Caruana et al., "Ensemble selection from
-//! libraries of models", 2004), made steadier by bags of candidates, as in its section 2.3.
+//! libraries of models", 2004), made steadier by bags of candidates, as in its section 2.3; and stacking (Wolpert, "Stacked
+//! generalization", 1992), a model of the models' predictions, held to what was selected.
 //!
 //! Predictions have to be out of fold: a model's word on rows it has learnt from says nothing.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::matrix::Target;
+use crate::matrix::{Target, Values};
 use crate::metrics::{Metric, MetricError};
+use crate::optimise::{Effort, minimise};
 use crate::random::Random;
+use crate::rows::softmax;
 
 /// What is minimised by choices: the metric, and where it hardly changes from row to row (orders, decisions) a little log loss,
 /// so that of equally good models the better calibrated is taken.
@@ -151,6 +155,147 @@ pub fn mean(candidates: &[&[f64]], weights: &[f64]) -> Vec<f64> {
     out
 }
 
+/// A model of models. Numbers: `Σ wₘ pₘ + b`. Classes: `softmax(Σ wₘ ln pₘ + b)`, a weighted geometric mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stack {
+    /// One per model.
+    pub weights: Vec<f64>,
+    /// One for numbers, else one per class.
+    pub intercepts: Vec<f64>,
+}
+
+/// Logarithms are taken of probabilities no smaller than this: one model alone cannot rule a class out.
+const RARE: f64 = 1e-6;
+/// How strongly weights are held to those selected, in units of the loss.
+const HOLDS: [f64; 3] = [0.3, 0.03, 0.003];
+/// A stack has to be better than the blend by this share: it has more to go wrong.
+const BETTER: f64 = 0.004;
+
+impl Stack {
+    /// The stack whose predictions for each fold, learnt on the other folds, are best; `None` if the mean by `weights` is as good.
+    /// Gives its out-of-fold predictions, too.
+    ///
+    /// # Errors
+    /// As [`Metric::score`].
+    pub fn learn(
+        candidates: &[&[f64]],
+        weights: &[f64],
+        truth: &Target,
+        fold_of: &[usize],
+        objective: Objective,
+    ) -> Result<Option<(Self, Vec<f64>)>, MetricError> {
+        let folds = fold_of.iter().max().map_or(0, |most| most + 1);
+        let apt = match objective.metric {
+            Metric::Rmse | Metric::R2 => truth.class_count().is_none(),
+            metric => metric.of_classes(),
+        };
+        if candidates.len() < 2 || folds < 2 || !apt {
+            return Ok(None);
+        }
+        let limit = objective.loss(truth, &mean(candidates, weights))?;
+        let width = candidates[0].len() / truth.len();
+        let rows_of = |own: bool, fold: usize| -> Vec<usize> {
+            (0..fold_of.len()).filter(|row| (fold_of[*row] == fold) == own).collect()
+        };
+        let mut best: Option<(f64, f64, Vec<f64>)> = None;
+        for hold in HOLDS {
+            let parts: Vec<(Vec<usize>, Vec<f64>)> = (0..folds)
+                .into_par_iter()
+                .map(|fold| {
+                    let stack = fit(candidates, weights, truth, &rows_of(false, fold), hold);
+                    let rows = rows_of(true, fold);
+                    let said = rows.iter().flat_map(|row| stack.row(candidates, *row, width)).collect();
+                    (rows, said)
+                })
+                .collect();
+            let mut pooled = vec![0.0; candidates[0].len()];
+            for (rows, said) in &parts {
+                for (row, said) in rows.iter().zip(said.chunks_exact(width)) {
+                    pooled[row * width..(row + 1) * width].copy_from_slice(said);
+                }
+            }
+            let loss = objective.loss(truth, &pooled).unwrap_or(f64::INFINITY);
+            if loss < limit - BETTER * limit.abs() && best.as_ref().is_none_or(|b| loss < b.0) {
+                best = Some((loss, hold, pooled));
+            }
+        }
+        let all: Vec<usize> = (0..truth.len()).collect();
+        Ok(best.map(|(_, hold, pooled)| (fit(candidates, weights, truth, &all, hold), pooled)))
+    }
+
+    fn row(&self, candidates: &[&[f64]], row: usize, width: usize) -> Vec<f64> {
+        let own: Vec<&[f64]> = candidates.iter().map(|c| &c[row * width..(row + 1) * width]).collect();
+        self.combine(&own)
+    }
+
+    /// What it makes of the models' words on one row.
+    #[must_use]
+    pub fn combine(&self, said: &[&[f64]]) -> Vec<f64> {
+        let mut out = self.intercepts.clone();
+        let classes = out.len() > 1;
+        for (said, weight) in said.iter().zip(&self.weights) {
+            for (out, p) in out.iter_mut().zip(*said) {
+                *out += weight * if classes { p.max(RARE).ln() } else { *p };
+            }
+        }
+        if classes {
+            softmax(&mut out);
+        }
+        out
+    }
+}
+
+/// Least squares or log loss on some rows, plus `hold × Σ (w − w₀)²` in units of the loss of the middle.
+#[expect(clippy::cast_precision_loss, reason = "a number of rows")]
+fn fit(candidates: &[&[f64]], begin: &[f64], truth: &Target, rows: &[usize], hold: f64) -> Stack {
+    let models = candidates.len();
+    let n = rows.len().max(1) as f64;
+    let width = candidates[0].len() / truth.len();
+    let mut x = begin.to_vec();
+    x.extend(vec![0.0; width]);
+    let unit = match truth.values() {
+        Values::Classes { .. } => 1.0,
+        Values::Numbers(y) => {
+            let mean = rows.iter().map(|row| y[*row]).sum::<f64>() / n;
+            (rows.iter().map(|row| (y[*row] - mean).powi(2)).sum::<f64>() / n).max(f64::MIN_POSITIVE)
+        }
+    };
+    let effort = Effort { steps: 100, flat: 1e-7 * unit, gain: 1e-8 };
+    minimise(&mut x, &vec![0.0; models + width], effort, |x, gradient| {
+        let stack = Stack { weights: x[..models].to_vec(), intercepts: x[models..].to_vec() };
+        gradient.fill(0.0);
+        let mut value = 0.0;
+        for (at, (w, from)) in stack.weights.iter().zip(begin).enumerate() {
+            value += unit * hold * (w - from).powi(2);
+            gradient[at] = 2.0 * unit * hold * (w - from);
+        }
+        for row in rows {
+            let mut off = stack.row(candidates, *row, width);
+            match truth.values() {
+                Values::Numbers(y) => {
+                    off[0] -= y[*row];
+                    value += off[0] * off[0] / n;
+                    off[0] *= 2.0 / n;
+                }
+                Values::Classes { codes, .. } => {
+                    let own = &mut off[codes[*row] as usize];
+                    value -= own.max(f64::MIN_POSITIVE).ln() / n;
+                    *own -= 1.0;
+                    off.iter_mut().for_each(|o| *o /= n);
+                }
+            }
+            for (slope, candidate) in gradient.iter_mut().zip(candidates) {
+                for (off, p) in off.iter().zip(&candidate[row * width..]) {
+                    *slope += off * if width > 1 { p.max(RARE).ln() } else { *p };
+                }
+            }
+            gradient[models..].iter_mut().zip(&off).for_each(|(slope, off)| *slope += off);
+        }
+        value
+    });
+    Stack { weights: x[..models].to_vec(), intercepts: x[models..].to_vec() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +316,44 @@ mod tests {
         let blended = RMSE.loss(&truth, &mean(&candidates, &weights)).unwrap();
         assert!(blended < 0.85 * RMSE.loss(&truth, candidates[0]).unwrap());
         assert_eq!(weights, select(&candidates, &truth, RMSE, &Params::for_rows(300, 1)).unwrap());
+    }
+
+    #[test]
+    fn stacks_find_what_means_cannot() {
+        let mut random = Random::stream(4, "blend tests", 0);
+        let y: Vec<f64> = (0..400).map(|_| random.normal()).collect();
+        let secret: Vec<f64> = (0..400).map(|_| random.normal()).collect();
+        // One model is off by a known amount, the other knows that amount.
+        let off: Vec<f64> = y.iter().zip(&secret).map(|(y, s)| y + s).collect();
+        let truth = Target::numbers(y).unwrap();
+        let fold_of: Vec<usize> = (0..400).map(|row| row % 4).collect();
+        let candidates: [&[f64]; 2] = [&off, &secret];
+        let (stack, said) = Stack::learn(&candidates, &[1.0, 0.0], &truth, &fold_of, RMSE).unwrap().unwrap();
+        assert!((stack.weights[0] - 1.0).abs() < 0.05 && (stack.weights[1] + 1.0).abs() < 0.05, "{stack:?}");
+        assert!(RMSE.loss(&truth, &said).unwrap() < 0.1);
+        let useless = Stack::learn(&candidates[..1], &[1.0], &truth, &fold_of, RMSE).unwrap();
+        assert!(useless.is_none());
+    }
+
+    #[test]
+    fn stacks_of_classes_are_probabilities() {
+        let mut random = Random::stream(5, "blend tests", 0);
+        let (mut a, mut b, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..600 {
+            let (x, z) = (random.normal(), random.normal());
+            let p = |s: f64| 1.0 / (1.0 + f64::exp(-s));
+            // Each model sees half of what there is to know: their odds multiply.
+            a.extend([1.0 - p(x), p(x)]);
+            b.extend([1.0 - p(z), p(z)]);
+            codes.push(u32::from(random.chance(p(x + z))));
+        }
+        let truth = Target::classes(codes, 2).unwrap();
+        let fold_of: Vec<usize> = (0..600).map(|row| row % 3).collect();
+        let objective = Objective { metric: Metric::LogLoss };
+        let learnt = Stack::learn(&[&a, &b], &[0.5, 0.5], &truth, &fold_of, objective).unwrap();
+        let (stack, said) = learnt.unwrap();
+        assert!(stack.weights.iter().all(|w| (0.6..1.4).contains(w)), "{stack:?}");
+        assert!(said.chunks(2).all(|row| (row[0] + row[1] - 1.0).abs() < 1e-12));
     }
 
     #[test]

@@ -135,10 +135,8 @@ pub(crate) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
             }
         });
         // What is left, less the product of these rows, of which there are four more than needed: all zero.
-        let width = BLOCK;
-        let count = below.len() / n;
-        let mut panel = vec![0.0; (count + 4) * width];
-        for (row, own) in below.chunks_exact(n).zip(panel.chunks_exact_mut(width)) {
+        let mut panel = vec![[0.0; BLOCK]; below.len() / n + 4];
+        for (row, own) in below.chunks_exact(n).zip(&mut panel) {
             own[..end - start].copy_from_slice(&row[start..end]);
         }
         in_chunks(below, n, |first, rows| {
@@ -160,37 +158,47 @@ fn in_chunks(rows: &mut [f64], n: usize, work: impl Fn(usize, &mut [f64]) + Sync
 /// Takes from each row, from column `from` on, its products with the panel's rows up to itself (and up to three more, which
 /// changes only the half that nobody reads).
 #[inline(always)]
-fn subtract_products<S: Simd>(_: S, rows: &mut [f64], n: usize, from: usize, panel: &[f64], first: usize) {
-    let row = |at: usize| &panel[at * BLOCK..(at + 1) * BLOCK];
+fn subtract_products<S: Simd>(_: S, rows: &mut [f64], n: usize, from: usize, panel: &[[f64; BLOCK]], first: usize) {
     for (pair, rows) in rows.chunks_mut(2 * n).enumerate() {
         let own = first + 2 * pair;
         let last = own + rows.len() / n;
+        let a = [&panel[own], &panel[own + 1]];
         for other in (0..last).step_by(4) {
-            let products = dots([row(own), row(own + 1)], [row(other), row(other + 1), row(other + 2), row(other + 3)]);
-            for (row, products) in rows.chunks_exact_mut(n).zip(products) {
-                let room = (n - from - other).min(4);
-                row[from + other..from + other + room].iter_mut().zip(products).for_each(|(x, p)| *x -= p);
+            let b = [&panel[other], &panel[other + 1], &panel[other + 2], &panel[other + 3]];
+            let products = dots(a, b);
+            let room = (n - from - other).min(4);
+            for (row, products) in rows.chunks_exact_mut(n).zip(&products) {
+                for (x, product) in row[from + other..from + other + room].iter_mut().zip(products) {
+                    *x -= product;
+                }
             }
         }
     }
 }
 
-/// All products of two with four slices of the length of a block.
+/// All products of two with four rows of a panel.
 #[inline(always)]
-fn dots(a: [&[f64]; 2], b: [&[f64]; 4]) -> [[f64; 4]; 2] {
+fn dots(a: [&[f64; BLOCK]; 2], b: [&[f64; BLOCK]; 4]) -> [[f64; 4]; 2] {
     let mut sums = [[[0.0; LANES]; 4]; 2];
-    for at in (0..BLOCK).step_by(LANES) {
-        let b = b.map(|b| &b[at..at + LANES]);
-        for (a, sums) in a.iter().zip(&mut sums) {
-            let a = &a[at..at + LANES];
-            for (b, sums) in b.iter().zip(sums) {
+    let mut at = 0;
+    while at < BLOCK {
+        for i in 0..2 {
+            for j in 0..4 {
                 for lane in 0..LANES {
-                    sums[lane] += a[lane] * b[lane];
+                    sums[i][j][lane] += a[i][at + lane] * b[j][at + lane];
                 }
             }
         }
+        at += LANES;
     }
-    sums.map(|sums| sums.map(|lanes| (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])))
+    let mut out = [[0.0; 4]; 2];
+    for i in 0..2 {
+        for j in 0..4 {
+            let lanes = sums[i][j];
+            out[i][j] = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+        }
+    }
+    out
 }
 
 /// Solves `L Lᵀ x = b` in place.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::task::{Task, Values, with_vectors};
-use super::{Plan, Rows, TreeExplainer};
+use super::{Plan, Rows, TreeExplainer, plan::narrow};
 use fearless_simd::{Level, Simd};
 use rhiza_learn::ensemble::{Ensemble, Feature, FeatureKind, Link, Missing, Node, NodeKind, Test, Tree};
 use rhiza_learn::random::Random;
@@ -13,9 +13,14 @@ fn tree(random: &mut Random, depth: u32, columns: usize) -> Tree {
     let forks = (1_u32 << depth) - 1;
     let node = |at: u32, random: &mut Random| {
         let kind = if at < forks {
-            let feature = u32::try_from(random.below(columns)).unwrap();
             let test = Test::AtMost(random.normal());
-            NodeKind::Split { feature, test, missing: Missing::Left, left: 2 * at + 1, right: 2 * at + 2 }
+            NodeKind::Split {
+                feature: narrow(random.below(columns)),
+                test,
+                missing: Missing::Left,
+                left: 2 * at + 1,
+                right: 2 * at + 2,
+            }
         } else {
             NodeKind::Leaf(at - forks)
         };
@@ -40,7 +45,8 @@ fn every_kind_of_vectors_says_the_same() {
         single_precision_input: false,
     };
     let rows: Vec<f64> = (0..9 * 50).map(|_| random.normal()).collect();
-    let expected = TreeExplainer::new(ensemble.clone()).unwrap().explain(Rows::new(&rows, 9).unwrap()).unwrap();
+    let explain = || TreeExplainer::new(ensemble.clone())?.explain(Rows::new(&rows, 9)?);
+    let expected = explain().unwrap();
     let plan = Plan::new(&ensemble, false);
     let best = Level::new();
     let levels = [

@@ -98,6 +98,25 @@ impl Arena {
         Self { folds, truth, fold_of }
     }
 
+    /// One fold that learns from all rows of the search. Its test rows are some of them: they judge nothing.
+    pub(super) fn whole(prepared: &Prepared, seed: u64) -> Self {
+        let test: Vec<usize> = prepared
+            .folds
+            .last()
+            .map_or_else(Vec::new, |fold| fold.test.iter().map(|at| prepared.searched[*at]).collect());
+        let truth = prepared.target.take(&test);
+        let fold = FoldData {
+            table: prepared.features.take(&prepared.searched),
+            test_table: prepared.features.take(&test),
+            target: prepared.target.take(&prepared.searched),
+            test_target: truth.clone(),
+            places: (0..test.len()).collect(),
+            seed,
+            views: Default::default(),
+        };
+        Self { fold_of: vec![0; test.len()], folds: vec![fold], truth }
+    }
+
     /// All judging rows' predictions out of those of the folds.
     pub(super) fn pool(&self, by_fold: &[&[f64]], width: usize) -> Vec<f64> {
         let mut out = vec![0.0; self.truth.len() * width];

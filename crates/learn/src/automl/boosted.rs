@@ -53,6 +53,9 @@ pub(super) fn learn(config: &Config, ground: &Ground<'_>, width: usize) -> Resul
         return Err(AutomlError::Learner("this is no boosting".to_owned()));
     };
     let folds = &ground.arena.folds;
+    if let Some(rounds) = ground.place {
+        return again(folds, &Params { rounds, ..params }, bins, ground, width);
+    }
     let watched: Vec<Boosted> = folds
         .par_iter()
         .map(|fold| fit(fold, &params, bins, Some(patience(params.learning_rate)), ground))
@@ -72,7 +75,27 @@ pub(super) fn learn(config: &Config, ground: &Ground<'_>, width: usize) -> Resul
             Ok(Path { steps: vec![Step { model, predictions, detail }], work })
         })
         .collect::<Result<_, AutomlError>>()?;
-    choose(paths, ground, width, Some(Sight::Trees))
+    let learnt = choose(paths, ground, width, Some(Sight::Trees))?;
+    Ok(Learnt { place: rounds, ..learnt })
+}
+
+/// So many rounds on every fold.
+fn again(
+    folds: &[FoldData],
+    params: &Params,
+    bins: usize,
+    ground: &Ground<'_>,
+    width: usize,
+) -> Result<Learnt, AutomlError> {
+    let paths = folds.par_iter().map(|fold| {
+        let model = fitted(fit(fold, params, bins, None, ground)?)?;
+        let predictions = model.predict(&fold.see(Sight::Trees)?.test, width).ok_or_else(other_columns)?;
+        let detail = format!("{} rounds", params.rounds);
+        Ok(Path { steps: vec![Step { model, predictions, detail }], work: count(fold.target.len()) })
+    });
+    let paths: Vec<Path> = paths.collect::<Result<_, AutomlError>>()?;
+    let learnt = choose(paths, &Ground { place: Some(0), ..*ground }, width, Some(Sight::Trees))?;
+    Ok(Learnt { place: params.rounds, ..learnt })
 }
 
 /// Raw outputs of a model of `width` numbers.

@@ -4,7 +4,7 @@ use super::arena::{Arena, Sight};
 use super::report::report;
 use super::run::{Models, Search, widened};
 use super::{AutomlError, OutOfFold, Outcome, Standing, Trial, TrialResult};
-use crate::blend;
+use crate::blend::{self, Stack};
 use crate::calibrate::Temperature;
 use crate::conformal::{AdaptiveSets, CvPlus};
 use crate::matrix::{Target, Values};
@@ -17,20 +17,25 @@ const LEAST_WEIGHT: f64 = 0.01;
 
 pub(super) fn finish(mut search: Search<'_>, stopped: bool) -> Result<Outcome, AutomlError> {
     let weights = weigh(&search)?;
-    // Trials that were given back have no models yet: the chosen ones learn again, to the same bits.
+    // In time, what was learnt from the first stretches is old: the chosen models learn once more, from all.
+    let whole = search.settings.time_column.as_ref().map(|_| Arena::whole(search.prepared, search.settings.seed));
     for (number, _) in &weights {
-        if !search.kept.contains_key(number) {
-            let trial = &search.trials[*number];
-            let learnt = search.learn(&trial.config, search.rung_of(trial), &Never)?;
-            search.kept.insert(*number, Models { fitted: learnt.models, sight: learnt.sight });
-        }
+        let trial = &search.trials[*number];
+        let learnt = match &whole {
+            Some(arena) => search.learn_all(arena, trial)?,
+            // Trials that were given back have no models yet: the chosen ones learn again, to the same bits.
+            None if !search.kept.contains_key(number) => search.learn(&trial.config, search.rung_of(trial), &Never)?,
+            None => continue,
+        };
+        search.kept.insert(*number, Models { fitted: learnt.models, sight: learnt.sight });
     }
-    let mut blended = pooled(&search, &weights);
     let arena = search.arena(search.prepared.plan.learning_rows.len() - 1);
+    let (mut blended, stack) = pooled(&search, &weights, arena)?;
     let temperature = temperature(&arena.truth, &blended, search.width);
     blended.chunks_exact_mut(search.width).for_each(|row| temperature.apply(row));
     let bounds = bounds(arena, &blended, search.width);
-    let model = assemble(&mut search, &weights, temperature, bounds)?;
+    let mut model = assemble(&mut search, &weights, whole.as_ref(), temperature, bounds)?;
+    model.stack = stack;
     let arena = search.arena(search.prepared.plan.learning_rows.len() - 1);
     let score = search.objective.metric.score(&arena.truth, &blended)?;
     let hold_out = hold_out(&search, &model)?;
@@ -73,10 +78,19 @@ fn weigh(search: &Search<'_>) -> Result<Vec<(usize, f64)>, AutomlError> {
     Ok(chosen)
 }
 
-fn pooled(search: &Search<'_>, weights: &[(usize, f64)]) -> Vec<f64> {
+/// Out-of-fold predictions of the blend, or of a stack where one is better.
+fn pooled(
+    search: &Search<'_>,
+    weights: &[(usize, f64)],
+    arena: &Arena,
+) -> Result<(Vec<f64>, Option<Stack>), AutomlError> {
     let all: Vec<Vec<f64>> = weights.iter().map(|(number, _)| predictions(&search.trials[*number])).collect();
     let slices: Vec<&[f64]> = all.iter().map(Vec::as_slice).collect();
-    blend::mean(&slices, &weights.iter().map(|(_, weight)| *weight).collect::<Vec<f64>>())
+    let shares: Vec<f64> = weights.iter().map(|(_, weight)| *weight).collect();
+    if let Some((stack, said)) = Stack::learn(&slices, &shares, &arena.truth, &arena.fold_of, search.objective)? {
+        return Ok((said, Some(stack)));
+    }
+    Ok((blend::mean(&slices, &shares), None))
 }
 
 fn temperature(truth: &Target, blended: &[f64], width: usize) -> Temperature {
@@ -100,6 +114,7 @@ fn bounds(arena: &Arena, blended: &[f64], width: usize) -> Bounds {
 fn assemble(
     search: &mut Search<'_>,
     weights: &[(usize, f64)],
+    whole: Option<&Arena>,
     temperature: Temperature,
     bounds: Bounds,
 ) -> Result<Model, AutomlError> {
@@ -109,7 +124,7 @@ fn assemble(
     for (number, weight) in weights {
         let Some(models) = search.kept.remove(number) else { continue };
         let trial = &search.trials[*number];
-        let rung = search.rung_of(trial);
+        let rung = if whole.is_some() { 0 } else { search.rung_of(trial) };
         let mut parts = Vec::with_capacity(models.fitted.len());
         for (fold, fitted) in models.fitted.into_iter().enumerate() {
             let prepare = match models.sight {
@@ -119,7 +134,8 @@ fn assemble(
                         Some(at) => at,
                         None => {
                             known.push((rung, fold, sight));
-                            prepares.push(search.arena(rung).folds[fold].see(sight)?.prepare.clone());
+                            let arena = whole.unwrap_or_else(|| search.arena(rung));
+                            prepares.push(arena.folds[fold].see(sight)?.prepare.clone());
                             prepares.len() - 1
                         }
                     };
@@ -131,10 +147,6 @@ fn assemble(
         let shift = if let TrialResult::Scored { shift, .. } = trial.result { shift } else { 0.0 };
         members.push(Member { config: trial.config.clone(), trial: *number, weight: *weight, shift, parts });
     }
-    // In time, the model that has seen most speaks for all.
-    if search.settings.time_column.is_some() {
-        members.iter_mut().for_each(|member| drop(member.parts.drain(..member.parts.len() - 1)));
-    }
     let prepared = search.prepared;
     let columns = prepared.features.columns().iter();
     Ok(Model {
@@ -145,6 +157,7 @@ fn assemble(
         sources: columns.map(|c| Source { name: c.name.clone(), kind: c.kind() }).collect(),
         prepares,
         members,
+        stack: None,
         temperature,
         bounds,
     })

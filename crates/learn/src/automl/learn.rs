@@ -32,6 +32,8 @@ pub(super) struct Learnt {
     pub(super) predictions: Vec<f64>,
     /// The place on the path in words.
     pub(super) detail: String,
+    /// The place on the path, or the rounds.
+    pub(super) place: usize,
     /// Units of work: about the number of values looked at.
     pub(super) work: f64,
 }
@@ -42,6 +44,8 @@ pub(super) struct Ground<'a> {
     pub(super) objective: Objective,
     pub(super) seed: u64,
     pub(super) stop: &'a dyn Stop,
+    /// The place on the path to be taken; `None`: the best.
+    pub(super) place: Option<usize>,
 }
 
 /// Models along a path and what they say of the fold's test rows.
@@ -113,7 +117,12 @@ pub(super) fn choose(
 ) -> Result<Learnt, AutomlError> {
     let length = paths.iter().map(|path| path.steps.len()).min().unwrap_or(0);
     let mut best: Option<(f64, usize, Vec<f64>)> = None;
-    for at in 0..length {
+    let places = match ground.place {
+        // A path that ends earlier is taken to its end.
+        Some(place) => length.saturating_sub(1).min(place)..length.min(place.saturating_add(1)).max(length.min(1)),
+        None => 0..length,
+    };
+    for at in places {
         let by_fold: Vec<&[f64]> = paths.iter().map(|path| path.steps[at].predictions.as_slice()).collect();
         let pooled = ground.arena.pool(&by_fold, width);
         let Ok(loss) = ground.objective.loss(&ground.arena.truth, &pooled) else { continue };
@@ -132,7 +141,7 @@ pub(super) fn choose(
         detail = step.detail;
         models.push(step.model);
     }
-    Ok(Learnt { models, sight, predictions, detail, work })
+    Ok(Learnt { models, sight, predictions, detail, place: at, work })
 }
 
 /// The path of a fold.
@@ -147,8 +156,9 @@ fn walk(config: &Config, fold: &FoldData, ground: &Ground<'_>, width: usize, num
             let seen = fold.see(Sight::Dense(*scale))?;
             let params = kernel::Params { shape: *shape, width: *reach, linear: *linear };
             let rows = seen.rows()?;
-            let penalties = [1.0, 0.25, 0.06, 0.015, 4e-3];
-            let models = kernel::fit_path(rows, &fold.target, &penalties, &params, ground.stop).map_err(failed)?;
+            // Each penalty costs the cube of the rows.
+            let penalties: &[f64] = if rows.len() > 700 { &[0.3, 0.05, 8e-3] } else { &[1.0, 0.25, 0.06, 0.015, 4e-3] };
+            let models = kernel::fit_path(rows, &fold.target, penalties, &params, ground.stop).map_err(failed)?;
             let n = count(rows.len());
             let work = n * n * (n / 3.0 * count(models.len()) + count(rows.width()));
             let named = models.into_iter().zip(penalties).map(|(m, p)| (Fitted::Kernel(m), format!("penalty {p}")));
@@ -224,15 +234,15 @@ fn straight(
     width: usize,
     ground: &Ground<'_>,
 ) -> Result<Path, AutomlError> {
-    const STEPS: usize = 14;
+    const STEPS: usize = 11;
     let rows = seen.rows()?;
-    let params = linear::Params { l1_ratio, ..linear::Params::default() };
+    let params = linear::Params { l1_ratio, steps: 100 };
     // Ridge alone never leaves nothing: its path begins a hundred times lower than a lasso of a thousandth would.
     let begin = if l1_ratio < 1e-3 { 0.02 } else { 1.0 };
     let top = begin * linear::largest_penalty(rows, &fold.target, &params).map_err(failed)?;
     let ratio: f64 = if l1_ratio < 1e-3 { 1e-6 } else { 1e-4 };
     let penalties: Vec<f64> = (0..STEPS).map(|at| top * ratio.powf(count(at) / count(STEPS - 1))).collect();
-    // The path ends where the fold's own test rows have been worse three times in a row: it will not get better.
+    // The path ends where the fold's own test rows have been worse twice in a row: it will not get better.
     let (mut least, mut worse) = (f64::INFINITY, 0);
     let mut steps: Vec<Step> = Vec::new();
     let mut lost = false;
@@ -246,7 +256,7 @@ fn straight(
         worse = if loss > least { worse + 1 } else { 0 };
         least = least.min(loss);
         steps.push(Step { model, predictions, detail: format!("penalty {:.2e}", penalties[steps.len()]) });
-        worse < 3 && !ground.stop.now()
+        worse < 2 && !ground.stop.now()
     })
     .map_err(failed)?;
     if lost {
@@ -288,7 +298,8 @@ fn trees(config: &Config, fold: &FoldData, ground: &Ground<'_>, width: usize, se
     let params = forest::Params {
         trees: *trees as usize,
         columns: forest::Columns::Share(*columns),
-        min_leaf_rows: *min_leaf,
+        // A forest is as large as its leaves are small: some 2,000 a tree are enough for any table.
+        min_leaf_rows: min_leaf.max((count(bins.rows()) / 2_000.0).floor()),
         criterion: if *entropy { forest::Criterion::Entropy } else { forest::Criterion::Gini },
         seed,
         ..if *extra { forest::Params::extra() } else { forest::Params::random() }

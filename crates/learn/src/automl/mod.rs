@@ -9,6 +9,9 @@
 //! back goes on where they end. The first trial (the baseline) is made in any case: a budget too small for any other model
 //! leaves that one.
 //!
+//! *Time*: with a time column, folds are judged by what comes after them, the hold-out is the last of all rows, and the chosen
+//! models learn once more from all rows before it.
+//!
 //! *Large tables*: choices are first tried on 10,000 rows; the best third goes on to four times as many, and so on to all.
 //!
 //! ```
@@ -209,8 +212,10 @@ pub enum TrialResult {
         loss: f64,
         /// The metric of each fold, where it is defined.
         fold_scores: Vec<Option<f64>>,
-        /// What was found along the path (penalty, rounds, neighbours).
+        /// What was found along the path (penalty, rounds, neighbours), in words.
         detail: String,
+        /// The same as a number: the place on the path, or the rounds.
+        place: usize,
         /// Added to numbers, for quantiles and medians.
         shift: f64,
         /// For each judging row, in single precision.

@@ -1,5 +1,7 @@
 //! What is to be predicted, by what it is judged, and which rows judge.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{AutomlError, Settings};
@@ -71,7 +73,8 @@ const FIRST_RUNG: usize = 10_000;
 pub(super) fn plan(table: &Table, settings: &Settings) -> Result<Prepared, AutomlError> {
     let column = table.column(&settings.target)?;
     let target_rows: Vec<usize> = (0..table.rows()).filter(|row| !column.is_missing(*row)).collect();
-    let with_target = if target_rows.len() == table.rows() { table.clone() } else { table.take(&target_rows) };
+    let with_target =
+        if target_rows.len() == table.rows() { Cow::Borrowed(table) } else { Cow::Owned(table.take(&target_rows)) };
     if with_target.rows() < FEWEST_ROWS {
         return Err(AutomlError::TooFewRows { rows: with_target.rows(), needed: FEWEST_ROWS });
     }

@@ -188,8 +188,15 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn learn(&self, config: &Config, rung: usize, stop: &dyn Stop) -> Result<Learnt, AutomlError> {
-        let ground = Ground { arena: self.arena(rung), objective: self.objective, seed: self.settings.seed, stop };
-        learn(config, &ground)
+        let (arena, objective, seed) = (self.arena(rung), self.objective, self.settings.seed);
+        learn(config, &Ground { arena, objective, seed, stop, place: None })
+    }
+
+    /// A choice learnt once more from all rows of the search, as far along its path as before.
+    pub(super) fn learn_all(&self, arena: &Arena, trial: &Trial) -> Result<Learnt, AutomlError> {
+        let place = if let TrialResult::Scored { place, .. } = trial.result { Some(place) } else { None };
+        let (objective, seed) = (self.objective, self.settings.seed);
+        learn(&trial.config, &Ground { arena, objective, seed, stop: &Never, place })
     }
 
     fn score(&self, learnt: &Learnt, rung: usize) -> Result<(TrialResult, f64), AutomlError> {
@@ -212,8 +219,8 @@ impl<'a> Search<'a> {
                 metric.score(&arena.truth.take(&places), &own).ok()
             })
             .collect();
-        let detail = learnt.detail.clone();
-        Ok((TrialResult::Scored { score, loss, fold_scores, detail, shift, predictions }, learnt.work))
+        let (detail, place) = (learnt.detail.clone(), learnt.place);
+        Ok((TrialResult::Scored { score, loss, fold_scores, detail, place, shift, predictions }, learnt.work))
     }
 
     fn tell(&mut self, trial: Trial, events: &mut dyn FnMut(Event<'_>)) {

@@ -96,7 +96,7 @@ fn more_classes_and_numbers_are_learnt() {
 #[test]
 fn every_family_learns_every_task() {
     for table in [classes(120, 2), classes(120, 3), regression(120)] {
-        let settings = Settings { families: None, trials: Some(9), folds: Some(2), ..Settings::new("y") };
+        let settings = Settings { families: None, trials: Some(11), folds: Some(2), ..Settings::new("y") };
         let outcome = ran(&table, &settings);
         for trial in &outcome.trials {
             assert!(trial.score().is_some(), "{trial:?}");

@@ -10,7 +10,7 @@ use crate::rows::{Rows, softmax};
 /// Slopes smaller than this are flat: log loss is of the order of 1.
 const FLAT: f64 = 1e-5;
 /// A step that brings less than this share of the loss is the last: no score would show it.
-const GAIN: f64 = 1e-6;
+const GAIN: f64 = 1e-5;
 /// Probabilities of the first intercepts are kept this far from 0.
 const RARE: f64 = 1e-6;
 

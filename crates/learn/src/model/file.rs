@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Bounds, Fitted, Member, Model, ModelError, Part, Task};
+use crate::blend::Stack;
 use crate::calibrate::Temperature;
 use crate::evaluate::Predictor;
 use crate::format::{Container, FormatError, Writer, decode_ensemble, encode_ensemble};
@@ -24,6 +25,7 @@ struct Manifest {
     metric: Metric,
     columns: Vec<Source>,
     members: Vec<MemberEntry>,
+    stack: Option<Stack>,
     temperature: Temperature,
 }
 
@@ -100,6 +102,7 @@ pub(super) fn save(model: &Model) -> Result<Vec<u8>, FormatError> {
         metric: model.metric,
         columns: model.sources.clone(),
         members,
+        stack: model.stack.clone(),
         temperature: model.temperature,
     };
     writer.section(MANIFEST, true, serde_json::to_vec_pretty(&manifest).map_err(|e| fault(MANIFEST, e))?)?;
@@ -159,6 +162,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model, ModelError> {
         sources: manifest.columns,
         prepares,
         members,
+        stack: manifest.stack,
         temperature: manifest.temperature,
         bounds,
     };
@@ -178,6 +182,10 @@ fn check(model: &Model) -> Result<(), ModelError> {
     }
     if (model.task == Task::Regression) != model.classes.is_empty() {
         return broken("its classes do not go with its task".to_owned());
+    }
+    let fits = |stack: &Stack| stack.weights.len() == model.members.len() && stack.intercepts.len() == model.width();
+    if !model.stack.as_ref().is_none_or(fits) {
+        return broken("its stack is of other members".to_owned());
     }
     for prepare in &model.prepares {
         if prepare.sources() != model.sources || !prepare.is_sound() {

@@ -12,8 +12,10 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::blend::Stack;
 use crate::calibrate::Temperature;
 use crate::conformal::{AdaptiveSets, CvPlus};
+use crate::ensemble::Ensemble;
 use crate::format::FormatError;
 use crate::metrics::Metric;
 use crate::prepare::{Prepare, PrepareError, Source};
@@ -101,6 +103,8 @@ pub struct Model {
     pub(crate) sources: Vec<Source>,
     pub(crate) prepares: Vec<Prepare>,
     pub(crate) members: Vec<Member>,
+    /// Instead of the weighted mean of the members.
+    pub(crate) stack: Option<Stack>,
     pub(crate) temperature: Temperature,
     pub(crate) bounds: Bounds,
 }
@@ -153,6 +157,25 @@ impl Model {
         &self.members
     }
 
+    /// The models that are sums of trees: number of the member, its share of the blend times that of the fold, how its rows are
+    /// prepared, and the trees. What exact explanations are made of.
+    pub fn trees(&self) -> impl Iterator<Item = (usize, f64, &Prepare, &Ensemble)> {
+        self.members.iter().enumerate().flat_map(move |(number, member)| {
+            #[expect(clippy::cast_precision_loss, reason = "a number of folds")]
+            let share = member.weight / member.parts.len() as f64;
+            member.parts.iter().filter_map(move |part| {
+                let Fitted::Trees { predictor, .. } = &part.fitted else { return None };
+                Some((number, share, self.prepares.get(part.prepare? as usize)?, predictor.ensemble()))
+            })
+        })
+    }
+
+    /// Whether the members' words go through a second model instead of being averaged.
+    #[must_use]
+    pub fn is_stacked(&self) -> bool {
+        self.stack.is_some()
+    }
+
     /// Numbers predicted for a row: 1, or the number of classes.
     #[must_use]
     pub fn width(&self) -> usize {
@@ -177,7 +200,8 @@ impl Model {
                 *prepare = u32::try_from(at).ok()?;
             }
         }
-        Some(Self { members: vec![own], prepares: prepares.into_iter().cloned().collect(), ..self.clone() })
+        let prepares = prepares.into_iter().cloned().collect();
+        Some(Self { members: vec![own], prepares, stack: None, ..self.clone() })
     }
 
     /// The file: a container of named, checksummed sections; see `docs/reference/model-format.md`.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Bounds, Model, ModelError, Predictions};
+use super::{Bounds, Member, Model, ModelError, Predictions};
 use crate::matrix::Matrix;
 use crate::metrics::decide;
 use crate::prepare::Cell;
@@ -57,23 +57,41 @@ impl Model {
             .collect()
     }
 
-    /// The weighted mean over members of the mean over their parts, in fixed order.
+    /// The members' words (each the mean over its parts, in fixed order) made one.
     fn blended(&self, by_member: &[Vec<Vec<f64>>]) -> Vec<f64> {
-        let length = by_member.first().and_then(|parts| parts.first()).map_or(0, Vec::len);
-        let mut out = vec![0.0; length];
-        for (member, parts) in self.members.iter().zip(by_member) {
-            #[expect(clippy::cast_precision_loss, reason = "a number of folds")]
-            let share = member.weight / parts.len() as f64;
-            for part in parts {
-                out.iter_mut().zip(part).for_each(|(sum, p)| *sum += share * p);
-            }
-            out.iter_mut().for_each(|sum| *sum += member.weight * member.shift);
+        let said: Vec<Vec<f64>> = self
+            .members
+            .iter()
+            .zip(by_member)
+            .map(|(member, parts)| member.mean(parts.iter().map(Vec::as_slice)))
+            .collect();
+        let length = said.first().map_or(0, Vec::len);
+        let width = self.width();
+        let mut out = Vec::with_capacity(length);
+        let mut row: Vec<&[f64]> = Vec::with_capacity(said.len());
+        for at in (0..length).step_by(width) {
+            row.clear();
+            row.extend(said.iter().map(|member| &member[at..at + width]));
+            self.combine(&row, &mut out);
         }
         out
     }
 
+    /// The members' words on one row made one.
+    fn combine(&self, said: &[&[f64]], out: &mut Vec<f64>) {
+        if let Some(stack) = &self.stack {
+            out.extend(stack.combine(said));
+            return;
+        }
+        let start = out.len();
+        out.resize(start + self.width(), 0.0);
+        for (member, said) in self.members.iter().zip(said) {
+            out[start..].iter_mut().zip(*said).for_each(|(sum, p)| *sum += member.weight * p);
+        }
+    }
+
     /// Predicts one row: a cell per column of [`Model::sources`], in their order. Gives [`Model::width`] numbers. Equal to
-    /// [`Model::predict`] up to the last bits.
+    /// [`Model::predict`] bit by bit.
     ///
     /// # Errors
     /// [`ModelError::Prepare`] names the cell that is not of its column's kind.
@@ -85,19 +103,18 @@ impl Model {
             prepare.transform_row(cells, &mut row)?;
             rows.push(row);
         }
-        let mut out = vec![0.0; width];
-        let mut own = vec![0.0; width];
+        let mut said: Vec<Vec<f64>> = Vec::with_capacity(self.members.len());
         for member in &self.members {
-            #[expect(clippy::cast_precision_loss, reason = "a number of folds")]
-            let share = member.weight / member.parts.len() as f64;
-            for part in &member.parts {
+            let mut parts = vec![vec![0.0; width]; member.parts.len()];
+            for (part, own) in member.parts.iter().zip(&mut parts) {
                 let row = part.prepare.and_then(|at| rows.get(at as usize)).map_or(&[][..], Vec::as_slice);
                 let broken = || ModelError::Broken(format!("trial {} has other columns", member.trial));
-                part.fitted.row(row, &mut own).ok_or_else(broken)?;
-                out.iter_mut().zip(&own).for_each(|(sum, p)| *sum += share * p);
+                part.fitted.row(row, own).ok_or_else(broken)?;
             }
-            out.iter_mut().for_each(|sum| *sum += member.weight * member.shift);
+            said.push(member.mean(parts.iter().map(Vec::as_slice)));
         }
+        let mut out = Vec::with_capacity(width);
+        self.combine(&said.iter().map(Vec::as_slice).collect::<Vec<_>>(), &mut out);
         self.calibrate(&mut out);
         Ok(out)
     }
@@ -118,9 +135,12 @@ impl Model {
                 let of_member = self.members.iter().zip(&by_member).map(|(member, parts)| {
                     // A member that was learnt from all rows says the same for every fold.
                     let part = parts.get(fold).or(parts.last()).and_then(|part| part.get(row));
-                    member.weight * (part.copied().unwrap_or(f64::NAN) + member.shift)
+                    [part.copied().unwrap_or(f64::NAN) + member.shift]
                 });
-                of_member.sum::<f64>()
+                let said: Vec<[f64; 1]> = of_member.collect();
+                let mut out = Vec::with_capacity(1);
+                self.combine(&said.iter().map(<[f64; 1]>::as_slice).collect::<Vec<_>>(), &mut out);
+                out.first().copied().unwrap_or(f64::NAN)
             };
             bounds.interval(&(0..folds).map(of_fold).collect::<Vec<f64>>(), coverage)
         };
@@ -138,6 +158,21 @@ impl Model {
         };
         let predictions = self.predict(table)?;
         Ok(predictions.values.chunks_exact(self.width()).map(|row| bounds.set(row, coverage)).collect())
+    }
+}
+
+impl Member {
+    /// The mean of its parts' words, and its shift.
+    fn mean<'a>(&self, parts: impl Iterator<Item = &'a [f64]>) -> Vec<f64> {
+        let mut out: Vec<f64> = Vec::new();
+        for part in parts {
+            out.resize(part.len(), 0.0);
+            out.iter_mut().zip(part).for_each(|(sum, p)| *sum += p);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a number of folds")]
+        let parts = self.parts.len() as f64;
+        out.iter_mut().for_each(|sum| *sum = *sum / parts + self.shift);
+        out
     }
 }
 

@@ -21,7 +21,7 @@ fn table(n: usize) -> Table {
 
 /// One member of every family.
 fn model(n: usize) -> Model {
-    let settings = Settings { trials: Some(9), folds: Some(2), hold_out: 0.0, ..Settings::new("y") };
+    let settings = Settings { trials: Some(11), folds: Some(2), hold_out: 0.0, ..Settings::new("y") };
     run(&table(n), &settings, &[], &Never, &mut |_| {}).unwrap().model
 }
 
