@@ -1,7 +1,5 @@
 //! The kernel with each kind of vectors that this processor has.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::task::{Task, Values, with_vectors};
 use super::{Plan, Rows, TreeExplainer, plan::narrow};
 use fearless_simd::{Level, Simd};
