@@ -20,3 +20,6 @@ trap stop_services EXIT
 start_services
 cd "$ROOT"
 bench/run.sh "$@"
+say "what checking a caller costs"
+# One core: the benchmark is about the work a request adds, not about how many of them a machine can do at once.
+taskset --cpu-list 0 cargo bench --quiet --package rhiza-identity --bench access_path

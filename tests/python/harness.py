@@ -256,9 +256,17 @@ class Rhiza(_Process):
     email = "tests@example.org"
     password = "mycelium under the old oak 1837"
 
-    def __init__(self, directory: pathlib.Path, binary: str, database_url: str | None = None, storage_url: str | None = None):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        binary: str,
+        database_url: str | None = None,
+        storage_url: str | None = None,
+        settings: dict[str, str] | None = None,
+    ):
         super().__init__(directory)
         self.binary = binary
+        self.settings = settings or {}
         self.data = directory / "data"
         self.options = ["--data-dir", str(self.data)]
         self.database_url = database_url
@@ -271,7 +279,7 @@ class Rhiza(_Process):
 
     def _environment(self) -> dict[str, str]:
         # Nothing of the caller's configuration may leak in.
-        return {k: v for k, v in os.environ.items() if not k.startswith("RHIZA_")}
+        return {k: v for k, v in os.environ.items() if not k.startswith("RHIZA_")} | self.settings
 
     def init(self) -> None:
         done = subprocess.run(
@@ -351,8 +359,8 @@ class External:
         pass
 
 
-def start_server(directory: pathlib.Path):
-    """The server under test, and what to call when it is no longer needed."""
+def start_server(directory: pathlib.Path, settings: dict[str, str] | None = None):
+    """The server under test, and what to call when it is no longer needed. `settings` are RHIZA_… variables of one started here."""
     if url := os.environ.get("RHIZA_URL"):
         server = External(url, os.environ.get("RHIZA_API_KEY"))
         return server, server.stop
@@ -361,7 +369,7 @@ def start_server(directory: pathlib.Path):
         server = Oracle(directory, workspaces=True).start()
         return server, server.stop
     database_url = new_database_url()
-    server = Rhiza(directory, os.environ["RHIZA_BIN"], database_url).start()
+    server = Rhiza(directory, os.environ["RHIZA_BIN"], database_url, settings=settings).start()
 
     def finish():
         server.stop()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the two Python environments of the client tests: the newest MLflow 3 (client and peer server) and the last MLflow 2.
-# Quiet; a second run does nothing. The versions are those of the two requirements files.
+# Makes the Python environments of the client tests: the newest MLflow 3 (client and peer server), the last MLflow 2, and the
+# fuzzer of the OpenAPI document. Quiet; a second run does nothing. The versions are those of the requirements files.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -23,9 +23,9 @@ find_python() {
     return 1
 }
 
-# environment NAME REQUIREMENTS
+# environment NAME REQUIREMENTS MODULE: MODULE must import at the end
 environment() {
-    local venv="$cache/venv-$1" requirements="$2" stamp wanted log
+    local venv="$cache/venv-$1" requirements="$2" module="$3" stamp wanted log
     stamp="$venv/.requirements.sha256"
     wanted="$(sha256sum "$requirements" | cut -d ' ' -f 1) $("$python" -c 'import sys; print(sys.version_info[:2])')"
     if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
@@ -42,9 +42,9 @@ environment() {
         tail -n 20 "$log" >&2
         fail "pip could not install $requirements (whole output: $log)"
     }
-    "$venv/bin/python" -c 'import mlflow' >>"$log" 2>&1 || {
+    "$venv/bin/python" -c "import $module" >>"$log" 2>&1 || {
         tail -n 20 "$log" >&2
-        fail "mlflow does not import in $venv (whole output: $log)"
+        fail "$module does not import in $venv (whole output: $log)"
     }
     printf '%s' "$wanted" >"$stamp"
 }
@@ -55,5 +55,6 @@ exec 9>"$cache/.setup-python.lock"
 flock 9
 
 python="$(find_python)" || fail "Python 3.11 or newer with venv is needed (Debian and Ubuntu: apt-get install python3 python3-venv)"
-environment mlflow3 "$here/requirements-mlflow3.txt"
-environment mlflow2 "$here/requirements-mlflow2.txt"
+environment mlflow3 "$here/requirements-mlflow3.txt" mlflow
+environment mlflow2 "$here/requirements-mlflow2.txt" mlflow
+environment fuzz "$here/requirements-fuzz.txt" schemathesis

@@ -11555,6 +11555,10 @@ export type StartOidcSignInData = {
          * Whether to link the account there to one's own here instead of signing in.
          */
         link?: boolean;
+        /**
+         * Secret of an invitation: lets in who has no account yet, when the provider vouches for the invited address.
+         */
+        invitation?: string;
     };
     url: '/api/v1/auth/oidc/{provider}/start';
 };
@@ -17926,6 +17930,59 @@ export type LoadExampleData = {
     query?: never;
     url: '/api/v1/tracking/example';
 };
+
+export type LoadExampleErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type LoadExampleError = LoadExampleErrors[keyof LoadExampleErrors];
 
 export type LoadExampleResponses = {
     200: Example;

@@ -30,9 +30,11 @@ use rhiza_store::{Db, DbOptions, DbUrl};
 use rhiza_web::{OriginPolicy, WebConfig};
 use tower::ServiceExt as _;
 
-/// Requests a second, and for how many seconds each variant is asked.
+/// Requests a second, and for how many seconds each variant is asked in a round.
 const RATE: u32 = 2_000;
-const SECONDS: u32 = 10;
+const SECONDS: u32 = 3;
+/// Of so many rounds, taken in turns, the quietest of each variant counts: what else the machine did is not its cost.
+const ROUNDS: usize = 5;
 
 const PASSWORD: &str = "tin kettle orbit 9";
 
@@ -86,12 +88,28 @@ async fn measure_on(database: &str, url: DbUrl, env: &Env) {
     let key = init_owner(&db, env, identity.passwords(), owner).await.unwrap().api_key;
     let app = guarded(&identity, &db, env);
     let cookie = sign_in(&app).await;
-
-    let bare = latencies(&bare(env), ("x-nothing", "x"), env).await;
-    report(database, "unchecked", &bare, &bare);
     let key = format!("Bearer {key}");
-    report(database, "API key", &latencies(&app, ("authorization", &key), env).await, &bare);
-    report(database, "session", &latencies(&app, ("cookie", &cookie), env).await, &bare);
+    let token = access_token(&app, &key).await;
+
+    let bare = bare(env);
+    let variants: [(&str, &Router, (&str, &str)); 4] = [
+        ("unchecked", &bare, ("x-nothing", "x")),
+        ("API key", &app, ("authorization", &key)),
+        ("access token", &app, ("authorization", &token)),
+        ("session", &app, ("cookie", &cookie)),
+    ];
+    let mut quietest: [Vec<f64>; 4] = Default::default();
+    for _ in 0..ROUNDS {
+        for (best, (_, app, header)) in quietest.iter_mut().zip(variants) {
+            let round = latencies(app, header, env).await;
+            if best.is_empty() || at(&round, 0.99) < at(best, 0.99) {
+                *best = round;
+            }
+        }
+    }
+    for ((what, ..), all) in variants.iter().zip(&quietest) {
+        report(database, what, all, &quietest[0]);
+    }
 
     stop.cancel();
     listening.await.unwrap();
@@ -131,6 +149,17 @@ async fn sign_in(app: &Router) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
+/// An EdDSA access token in the place of the key.
+async fn access_token(app: &Router, key: &str) -> String {
+    let mut request =
+        request("POST", "/api/v1/auth/tokens", ("authorization", key), Body::from("{\"name\":\"bench\"}"));
+    request.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    let reply = app.clone().oneshot(request).await.unwrap();
+    let body = axum::body::to_bytes(reply.into_body(), 1 << 16).await.unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    format!("Bearer {}", made["access_token"].as_str().unwrap())
+}
+
 /// The time each request took, in microseconds, sorted. Requests begin on a schedule: one that has to wait because those
 /// before it took too long has that wait counted.
 async fn latencies(app: &Router, header: (&str, &str), env: &Env) -> Vec<f64> {
@@ -154,8 +183,11 @@ async fn latencies(app: &Router, header: (&str, &str), env: &Env) -> Vec<f64> {
     all
 }
 
+fn at(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share) as usize]
+}
+
 fn report(database: &str, what: &str, all: &[f64], bare: &[f64]) {
-    let at = |sorted: &[f64], share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
     let (p50, p99) = (at(all, 0.5), at(all, 0.99));
     let (more50, more99) = (p50 - at(bare, 0.5), p99 - at(bare, 0.99));
     println!("| {database} | {what} | {p50:.1} | {p99:.1} | {more50:.1} | {more99:.1} |");

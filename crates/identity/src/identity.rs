@@ -248,7 +248,13 @@ impl Identity {
         );
         let challenges = Challenges::new(db.clone(), env.clone(), options.sealer.clone());
         let oidc = Oidc::new(
-            Seams { db: db.clone(), env: env.clone(), challenges: challenges.clone(), sessions: sessions.clone() },
+            Seams {
+                db: db.clone(),
+                env: env.clone(),
+                challenges: challenges.clone(),
+                sessions: sessions.clone(),
+                policies: policies.clone(),
+            },
             options.post.clone(),
             options.providers.clone(),
             options.outbound.as_ref(),
@@ -271,8 +277,8 @@ impl Identity {
                 tokens: Tokens::new(db.clone(), env.clone(), issuer, signing, projects.clone(), known_families),
                 projects,
                 oidc,
-                keys: Keys::new(db.clone(), env.clone(), policies.clone(), known_keys.clone()),
-                service_accounts: ServiceAccounts::new(db.clone(), env.clone(), policies, known_keys),
+                keys: Keys::new(db.clone(), env.clone(), policies, known_keys),
+                service_accounts: ServiceAccounts { governance: governance.clone() },
                 setup: Setup::new(db.clone(), env.clone(), passwords.clone(), sessions.clone()),
                 sessions,
                 invitations: Invitations {

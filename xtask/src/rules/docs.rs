@@ -1,4 +1,4 @@
-//! Documentation that names real things: every path in it exists, every relative link leads somewhere.
+//! Documentation that names real things: every path and test in it exists, every relative link leads somewhere.
 
 use super::{Finding, Workspace};
 use crate::tree::Tree;
@@ -26,6 +26,7 @@ pub(super) fn check(workspace: &Workspace<'_>) -> Vec<Finding> {
                 missing
                     .extend(spans(line).filter(|span| is_path(workspace.tree, span) && !workspace.tree.exists(span)));
             }
+            missing.extend(spans(line).filter(|span| names_no_test(workspace.tree, span)));
             let links = links(line).filter(|link| !workspace.tree.exists(&relative(path, link)));
             findings.extend(
                 missing
@@ -69,6 +70,16 @@ fn is_path(tree: &Tree, span: &str) -> bool {
     tree.exists(first) || ENDINGS.iter().any(|ending| span.ends_with(ending))
 }
 
+/// Whether a code span such as `tests/x.py::test_y` means a test that is not there.
+fn names_no_test(tree: &Tree, span: &str) -> bool {
+    let Some((file, name)) = span.split_once("::") else { return false };
+    if ![".rs", ".py"].iter().any(|ending| file.ends_with(ending)) {
+        return false;
+    }
+    let text = tree.text(file).unwrap_or_default();
+    !["fn", "def"].iter().any(|word| text.contains(&format!("{word} {name}(")))
+}
+
 /// The targets of a line's relative links, without their anchors.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter_map(|target| {
@@ -102,6 +113,14 @@ mod tests {
         let page = "`web`\nSee `crates/web` and `crates/gone/src/lib.rs`, not `GET /api/v1`, `application/json`, `store*.rs` or `mod.rs`.";
         let found = findings_of("docs", &[("ARCHITECTURE.md", page), MANIFEST]);
         assert_eq!(found, ["ARCHITECTURE.md:2: error[docs]: crates/gone/src/lib.rs does not exist"]);
+    }
+
+    #[test]
+    fn tests_that_are_named_exist() {
+        let page = "`a/b.rs::it_holds`, `a/b.rs::it_held`, `c.py::test_x`, `crate::module`";
+        let found = findings_of("docs", &[("docs/attacks.md", page), ("a/b.rs", "async fn it_holds(db: Db) {}")]);
+        let error = |name| format!("docs/attacks.md:1: error[docs]: {name} does not exist");
+        assert_eq!(found, [error("a/b.rs::it_held"), error("c.py::test_x")]);
     }
 
     #[test]

@@ -5,14 +5,15 @@ import { acceptInvitation, getInvitation, getMe, register, signIn, signOut, type
 import { useEnter } from '~/app/enter';
 import { describeError, isStatus } from '~/app/errors';
 import { forgetLinkToken, useLinkToken } from '~/app/link-token';
-import { queryClient } from '~/app/queries';
+import { authOptionsQuery, queryClient } from '~/app/queries';
 import { Button, buttonClass } from '~/ui/button';
 import { Field, Input } from '~/ui/field';
 import { ErrorNote, Loading } from '~/ui/states';
-import { AccessFrame } from './frame';
+import { AccessFrame, Or } from './frame';
 import { NewPassword, ShownOnWish } from './password-field';
 import { nameError, passwordError } from './rules';
 import { SecondFactor } from './second-factor';
+import { Providers } from './sign-in-page';
 import { useForm } from './use-form';
 
 /** The page behind the link of an invitation: register, or sign in, and be in. */
@@ -98,8 +99,21 @@ function Invited({ token, invitation, present, onSignedOut }: InvitedProps) {
   return (
     <AccessFrame title={title} note={note}>
       {invitation.account_exists ? <SignInAndAccept email={invitation.email} onChallenge={setChallenge} onSignedIn={accept} /> : <RegisterAndAccept token={token} invitation={invitation} onEnter={done} />}
+      {invitation.account_exists ? null : <ComeFromProvider token={token} />}
     </AccessFrame>
   );
+}
+
+/** Who has no account yet may bring one of a provider that vouches for the invited address. */
+function ComeFromProvider({ token }: { token: string }) {
+  const options = useQuery(authOptionsQuery);
+  const providers = options.data?.providers ?? [];
+  return providers.length > 0 ? (
+    <div className="mt-4 flex flex-col gap-4">
+      <Or />
+      <Providers providers={providers} invitation={token} />
+    </div>
+  ) : null;
 }
 
 function AcceptButton({ onAccept }: { onAccept: () => Promise<void> }) {

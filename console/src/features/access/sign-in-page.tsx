@@ -118,14 +118,14 @@ function PasswordForm({ passkeys, mail, onEnter, onChallenge, onUnverified }: Pa
 }
 
 /** Plain links: signing in elsewhere leaves this page and comes back to it. */
-export function Providers({ providers, next }: { providers: AuthOptions['providers']; next?: string | undefined }) {
+export function Providers({ providers, next, invitation }: { providers: AuthOptions['providers']; next?: string | undefined; invitation?: string }) {
   return (
     <div className="flex flex-col gap-2">
       {providers.map((provider) => (
         <a
           key={provider.name}
           className={buttonClass('secondary', 'md', 'w-full')}
-          href={client.buildUrl({ url: '/api/v1/auth/oidc/{provider}/start', path: { provider: provider.name }, query: { return_to: safePath(next) } })}
+          href={client.buildUrl({ url: '/api/v1/auth/oidc/{provider}/start', path: { provider: provider.name }, query: { return_to: safePath(next), ...(invitation ? { invitation } : {}) } })}
         >
           Continue with {provider.label}
         </a>

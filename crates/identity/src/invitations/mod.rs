@@ -8,4 +8,4 @@ pub(crate) mod store;
 pub(crate) mod system;
 
 pub(crate) use model::{Invitation, NewInvitation, Offer};
-pub(crate) use service::{Invitations, accept};
+pub(crate) use service::{Invitations, accept, is_to};

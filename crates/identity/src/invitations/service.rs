@@ -3,7 +3,7 @@
 use rhiza_kernel::{InvitationId, OrgScope, Permission, RoleRef, TeamId, UserId};
 use rhiza_platform::authz::{Actor, OrgAccess, Policies};
 use rhiza_platform::mail::{Letter, Post, Template};
-use rhiza_store::Tx;
+use rhiza_store::{Db, StoreError, Tx};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -215,6 +215,19 @@ impl Invitations {
 
 fn over() -> IdentityError {
     IdentityError::NotFound("invitation, or it has been used, withdrawn or sent again, or its week is over,")
+}
+
+/// Whether the secret is that of an invitation to this address that can still be accepted.
+pub(crate) async fn is_to(
+    db: &Db,
+    secret: &LinkSecret,
+    email_key: &str,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<bool, StoreError> {
+    let tx = system::look(db).await?;
+    let found = system::by_secret(&tx, secret.hash(), now).await?;
+    tx.rollback().await?;
+    Ok(found.is_some_and(|found| found.email_key == email_key))
 }
 
 /// What an accepted invitation gave.

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::cookie;
-use super::service::Arrival;
+use super::service::{Arrival, Errand};
 use super::system;
 use crate::errors::IdentityError;
 use crate::sessions::http::browser_of;
@@ -50,6 +50,8 @@ struct Start {
     /// Whether to link the account there to one's own here instead of signing in.
     #[serde(default)]
     link: bool,
+    /// Secret of an invitation: lets in who has no account yet, when the provider vouches for the invited address.
+    invitation: Option<String>,
 }
 
 /// What the provider sends along.
@@ -84,7 +86,9 @@ async fn start(
     if asked.link && foreign {
         return lead("/sign-in", Some("Begin on your account's page."), None);
     }
-    let departure = identity.oidc().depart(&provider, asked.return_to.as_deref(), asked.link, &browser).await;
+    let errand =
+        Errand { return_to: asked.return_to.as_deref(), link: asked.link, invitation: asked.invitation.clone() };
+    let departure = identity.oidc().depart(&provider, errand, &browser).await;
     match departure {
         Ok(departure) => lead(departure.url.as_str(), None, Some(&departure.cookie)),
         Err(error @ (IdentityError::ProviderRefused(_) | IdentityError::Unconfirmed)) => {

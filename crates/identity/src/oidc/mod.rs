@@ -13,7 +13,8 @@
 //!    operator has said `trusted_emails = true` of the provider, the provider says `email_verified`, and the address was
 //!    verified here too: without the last, who registers somebody else's address first would share the account with them.
 //! 4. Somebody new gets an account where the provider names an `organization`, says `email_verified`, and the address is
-//!    in one of `allowed_domains`; they join that organisation as a viewer. Others need an invitation.
+//!    in one of `allowed_domains`; they join that organisation as a viewer. Others follow the link of an invitation and go
+//!    to the provider from there: it must say `email_verified` of the address that was invited.
 //!
 //! Whoever has an authenticator app here is asked for it after all this, unless the provider says that it has seen two
 //! factors, or is trusted to.

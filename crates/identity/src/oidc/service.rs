@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhiza_kernel::{Env, OrgScope, Role, UserId};
 use rhiza_platform::audit::{self, Entry};
-use rhiza_platform::authz::{Caller, OrgAccess};
+use rhiza_platform::authz::{Caller, OrgAccess, Policies};
 use rhiza_platform::mail::Post;
 use rhiza_platform::outbound::{Outbound, Purpose};
 use rhiza_platform::outbox::{self, Event};
@@ -20,10 +20,13 @@ use super::model::{Claims, local_path};
 use super::system::{self, ExternalIdentity};
 use crate::challenges::{Challenges, Kind};
 use crate::errors::IdentityError;
+use crate::invitations;
 use crate::letters;
 use crate::organizations;
-use crate::people::{self, Account, Email, PersonName};
+use crate::people::{self, Account, Email, PersonName, User};
+use crate::registration::Came;
 use crate::second_factor::stranger;
+use crate::secret_link::LinkSecret;
 use crate::sessions::{Browser, Entrance, How, Method, SessionToken, Sessions};
 use crate::trail;
 
@@ -35,6 +38,7 @@ pub(crate) struct Oidc {
     clients: Arc<[Client]>,
     challenges: Challenges,
     sessions: Sessions,
+    policies: Policies,
     post: Post,
 }
 
@@ -44,6 +48,7 @@ pub(crate) struct Seams {
     pub(crate) env: Env,
     pub(crate) challenges: Challenges,
     pub(crate) sessions: Sessions,
+    pub(crate) policies: Policies,
 }
 
 /// What is kept while the browser is away.
@@ -55,6 +60,18 @@ struct Away {
     /// Hash of the secret in the browser's cookie.
     browser: String,
     link: bool,
+    /// Secret of the invitation that brought somebody new here.
+    invitation: Option<String>,
+}
+
+/// What the browser sets out for.
+pub(super) struct Errand<'a> {
+    /// Path of this site to go to afterwards.
+    pub(super) return_to: Option<&'a str>,
+    /// To link an account there to that of the session the browser holds, instead of signing in.
+    pub(super) link: bool,
+    /// Secret of an invitation, which lets in who has no account yet.
+    pub(super) invitation: Option<String>,
 }
 
 /// Where the browser goes, and with what.
@@ -91,7 +108,7 @@ impl Oidc {
         outbound: Option<&Outbound>,
         links_to: &Url,
     ) -> Result<Self, IdentityError> {
-        let Seams { db, env, challenges, sessions } = seams;
+        let Seams { db, env, challenges, sessions, policies } = seams;
         let mut clients = Vec::new();
         for provider in providers {
             let outbound = outbound.ok_or(IdentityError::NotFound("way to reach providers"))?;
@@ -101,7 +118,7 @@ impl Oidc {
             let back = Url::parse(&back).map_err(|e| IdentityError::Provider(e.to_string()))?;
             clients.push(Client::new(provider, http, env.clone(), &back));
         }
-        Ok(Self { db, env, clients: clients.into(), challenges, sessions, post })
+        Ok(Self { db, env, clients: clients.into(), challenges, sessions, policies, post })
     }
 
     /// Name and label of each provider.
@@ -113,24 +130,24 @@ impl Oidc {
         self.clients.iter().find(|client| client.provider.name == name).ok_or(IdentityError::NotFound("provider"))
     }
 
-    /// Sends the browser to a provider: to sign in, or to link an account there to that of the session it holds.
+    /// Sends the browser to a provider.
     pub(super) async fn depart(
         &self,
         provider: &str,
-        return_to: Option<&str>,
-        link: bool,
+        errand: Errand<'_>,
         browser: &Browser,
     ) -> Result<Departure, IdentityError> {
         let client = self.client(provider)?;
         self.sessions.visit(browser).await?;
-        let user = if link { Some(self.linking(browser.previous.as_ref()).await?) } else { None };
+        let user = if errand.link { Some(self.linking(browser.previous.as_ref()).await?) } else { None };
         let (secret, hash) = cookie::generate(&self.env);
         let away = Away {
             provider: provider.to_owned(),
             trip: client.trip(),
-            return_to: local_path(return_to),
+            return_to: local_path(errand.return_to),
             browser: hash,
-            link,
+            link: errand.link,
+            invitation: errand.invitation,
         };
         let state = self.challenges.begin(Kind::Oidc, user, &away).await?;
         let url = client.depart(&away.trip, &state).await.map_err(|fault| {
@@ -183,7 +200,8 @@ impl Oidc {
             self.link(&claims, user, browser).await?;
             return Ok(Arrived { entrance: None, return_to: away.return_to });
         }
-        let account = self.whose(&client.provider, &claims, email, browser).await?;
+        let invitation = away.invitation.as_deref();
+        let account = self.whose(&client.provider, &claims, email, invitation, browser).await?;
         // Who has an authenticator app here is asked for it, unless two factors were shown there.
         let entrance = if claims.several_factors || client.provider.trusted_second_factor {
             let how = How { method: Method::Oidc, second_factor: true };
@@ -203,6 +221,7 @@ impl Oidc {
         provider: &OidcProvider,
         claims: &Claims,
         email: Option<Email>,
+        invitation: Option<&str>,
         browser: &Browser,
     ) -> Result<Account, IdentityError> {
         let now = self.env.now();
@@ -220,7 +239,15 @@ impl Oidc {
                         "There is an account with your address. Sign in to it, then link the provider under your account.",
                     ));
                 }
-                None => self.welcome(&tx, provider, claims, &email, browser).await?,
+                None => {
+                    let user = self.insert(&tx, claims, &email).await?;
+                    let came = match invitation {
+                        Some(secret) => self.invited(&tx, &user, &email, secret).await?,
+                        None => self.welcome(&tx, provider, &user).await?,
+                    };
+                    self.arrived(&tx, claims, &user, &came, browser).await?;
+                    user.id
+                }
             },
         };
         let account = people::system::account(&tx, user).await?;
@@ -230,36 +257,57 @@ impl Oidc {
         Ok(account)
     }
 
-    /// Makes an account for somebody new.
-    async fn welcome(
-        &self,
-        tx: &Tx,
-        provider: &OidcProvider,
-        claims: &Claims,
-        email: &Email,
-        browser: &Browser,
-    ) -> Result<UserId, IdentityError> {
+    /// Makes an account for somebody new, who belongs nowhere yet.
+    async fn insert(&self, tx: &Tx, claims: &Claims, email: &Email) -> Result<User, IdentityError> {
+        let fallback = email.as_str().split('@').next().unwrap_or_default();
+        let name = claims.name.as_deref().and_then(|name| PersonName::parse(name).ok());
+        let name = name.map_or_else(|| fallback.to_owned(), |name| name.as_str().to_owned());
+        let user = User { id: self.env.new_id(), email: email.as_str().to_owned(), name };
+        system::insert_person(tx, user.id, email, &user.name, self.env.now()).await?;
+        system::link(tx, claims, user.id, self.env.now()).await?;
+        Ok(user)
+    }
+
+    /// Brings somebody new into the organisation that invited the address which the provider vouches for.
+    async fn invited(&self, tx: &Tx, user: &User, email: &Email, secret: &str) -> Result<Came, IdentityError> {
+        let over = || denied("The invitation is over, was withdrawn, or is to another address than the provider's.");
+        let secret = LinkSecret::parse(secret).ok_or_else(over)?;
+        let now = self.env.now();
+        let joined = invitations::accept(tx, &self.policies, &secret, email.key(), user.id, now).await?;
+        let joined = joined.ok_or_else(over)?;
+        Ok(Came { org: joined.org, role: joined.role, by: json!({ "invitation": joined.id }) })
+    }
+
+    /// Brings somebody new into the organisation that the operator named for the provider.
+    async fn welcome(&self, tx: &Tx, provider: &OidcProvider, user: &User) -> Result<Came, IdentityError> {
         // Without a list of domains anybody who can have an account there would be a member here.
         if provider.organization.is_empty() || provider.allowed_domains.is_empty() {
             return Err(denied("You have no account here; ask for an invitation."));
         }
         let org = system::organization(tx, &provider.organization).await?;
         let org = org.ok_or_else(|| denied("The organisation of this provider does not exist."))?;
-        let scope = OrgScope::new(org);
-        let now = self.env.now();
-        let user: UserId = self.env.new_id();
-        let fallback = email.as_str().split('@').next().unwrap_or_default();
-        let name = claims.name.as_deref().and_then(|name| PersonName::parse(name).ok());
-        let name = name.map_or_else(|| fallback.to_owned(), |name| name.as_str().to_owned());
-        system::insert_person(tx, user, email, &name, now).await?;
-        organizations::system::insert_membership(tx, org, user, Role::Viewer.into(), now).await?;
-        system::link(tx, claims, user, now).await?;
-        let shown = json!({ "id": user, "email": email.as_str(), "name": name, "issuer": claims.issuer });
-        let event = Event::new("rhiza.identity.member.joined", user.to_string()).data(&shown);
+        let role = Role::Viewer.into();
+        organizations::system::insert_membership(tx, org, user.id, role, self.env.now()).await?;
+        Ok(Came { org, role, by: json!({ "provider": provider.name }) })
+    }
+
+    /// Tells who must know that somebody new came.
+    async fn arrived(
+        &self,
+        tx: &Tx,
+        claims: &Claims,
+        user: &User,
+        came: &Came,
+        browser: &Browser,
+    ) -> Result<(), IdentityError> {
+        let scope = OrgScope::new(came.org);
+        let shown = json!({ "user": user.id, "email": user.email, "name": user.name, "issuer": claims.issuer,
+            "role": came.role, "by": came.by });
+        let event = Event::new("rhiza.identity.member.joined", user.id.to_string()).data(&shown);
         outbox::emit(tx, &scope, event, &self.env).await?;
-        let entry = Entry::new(&stranger(browser), "identity.person.register", user.to_string()).after(&shown);
+        let entry = Entry::new(&stranger(browser), "identity.person.register", user.id.to_string()).after(&shown);
         audit::record(tx, &scope, entry, &self.env).await?;
-        Ok(user)
+        Ok(())
     }
 
     /// Links a provider's account to that of the person who is signed in.

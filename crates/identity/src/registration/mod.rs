@@ -6,4 +6,4 @@ mod service;
 mod system;
 
 pub use model::{RegistrationMode, RegistrationRules};
-pub(crate) use service::Registrations;
+pub(crate) use service::{Came, Registrations};

@@ -98,7 +98,7 @@ impl Registrations {
         self.throttle.attempt(Attempt::Registration, browser.address, person.email.key()).await?;
         let secret = LinkSecret::parse(invitation).ok_or(IdentityError::LinkOver)?;
         // Before the password is hashed: strangers cannot make us do that work.
-        if !system::is_invited(&self.db, secret.hash(), person.email.key(), self.env.now()).await? {
+        if !invitations::is_to(&self.db, &secret, person.email.key(), self.env.now()).await? {
             return Err(IdentityError::LinkOver);
         }
         let hash = self.passwords.hash(person.password.clone()).await?;
@@ -257,10 +257,10 @@ impl Registrations {
 }
 
 /// To which organisation somebody came, as what, and why they may.
-struct Came {
-    org: OrgId,
-    role: RoleRef,
-    by: serde_json::Value,
+pub(crate) struct Came {
+    pub(crate) org: OrgId,
+    pub(crate) role: RoleRef,
+    pub(crate) by: serde_json::Value,
 }
 
 /// `slug` with something after it that makes it another.

@@ -35,23 +35,3 @@ pub(super) async fn verify(tx: &Tx, user: UserId, email_key: &str, now: DateTime
         .await?;
     Ok(changed == 1)
 }
-
-/// Whether the secret is that of an invitation for this address which can be accepted.
-pub(super) async fn is_invited(
-    db: &Db,
-    hash: Vec<u8>,
-    email_key: &str,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let tx = db.system_read().await?;
-    let found: Option<i64> = tx
-        .fetch_scalar(
-            "SELECT COUNT(*) FROM invitations
-              WHERE token_hash = $1 AND email_key = $2 AND accepted_at IS NULL AND revoked_at IS NULL
-                AND expires_at > $3",
-            binds![hash, email_key, now],
-        )
-        .await?;
-    tx.rollback().await?;
-    Ok(found.unwrap_or(0) > 0)
-}

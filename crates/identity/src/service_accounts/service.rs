@@ -1,18 +1,14 @@
 //! Making, changing and removing service accounts.
 
-use rhiza_kernel::{Env, OrgScope, RoleRef, ServiceAccountId};
-use rhiza_platform::audit::{self, Entry};
-use rhiza_platform::authz::{OrgAccess, Policies};
-use rhiza_platform::outbox::{self, Event};
-use rhiza_store::{Db, StoreError, Tx};
+use rhiza_kernel::{RoleRef, ServiceAccountId};
+use rhiza_platform::authz::OrgAccess;
+use rhiza_store::StoreError;
 use serde_json::{Value, json};
 
 use super::{ServiceAccount, model, store};
-use crate::access::{self, Holder};
+use crate::access::{Change, Giver, Governance};
 use crate::errors::{Faults, IdentityError};
-use crate::keys::grants::giveable_role;
-use crate::keys::{self, KnownKeys};
-use crate::people;
+use crate::{keys, people};
 
 /// An account to be made.
 #[derive(Debug, Clone)]
@@ -34,17 +30,10 @@ pub(crate) struct AccountChange {
 /// The use cases around service accounts. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ServiceAccounts {
-    db: Db,
-    env: Env,
-    policies: Policies,
-    known: KnownKeys,
+    pub(crate) governance: Governance,
 }
 
 impl ServiceAccounts {
-    pub(crate) fn new(db: Db, env: Env, policies: Policies, known: KnownKeys) -> Self {
-        Self { db, env, policies, known }
-    }
-
     /// A page of the organisation's service accounts, newest first.
     pub(crate) async fn page(
         &self,
@@ -52,7 +41,7 @@ impl ServiceAccounts {
         before: Option<ServiceAccountId>,
         limit: i64,
     ) -> Result<Vec<ServiceAccount>, IdentityError> {
-        let tx = self.db.read(&access.scope).await?;
+        let tx = self.governance.db.read(&access.scope).await?;
         let found = store::list(&tx, &access.scope, before, limit).await?;
         tx.rollback().await?;
         Ok(found)
@@ -60,7 +49,7 @@ impl ServiceAccounts {
 
     /// One service account.
     pub(crate) async fn get(&self, access: &OrgAccess, id: ServiceAccountId) -> Result<ServiceAccount, IdentityError> {
-        let tx = self.db.read(&access.scope).await?;
+        let tx = self.governance.db.read(&access.scope).await?;
         let found = store::get(&tx, &access.scope, id, false).await?;
         tx.rollback().await?;
         found.ok_or_else(missing)
@@ -73,27 +62,25 @@ impl ServiceAccounts {
         let name = faults.take("/name", people::display_name(&new.name));
         let description =
             faults.take("/description", model::description(new.description.as_deref().unwrap_or_default()));
-        let role = self.role(access, &new.role, &mut faults).await?;
-        let (Some(name), Some(description), Some(role)) = (name, description, role) else {
-            return Err(faults.into_error());
-        };
-        let tx = self.db.write(&access.scope).await?;
+        let (Some(name), Some(description)) = (name, description) else { return Err(faults.into_error()) };
+        let (tx, giver) = self.governance.begin(access).await?;
+        let role = given(&giver, &new.role)?;
         let maker = keys::store::maker(&tx, &access.scope, &access.principal.actor).await?;
         let maker =
             maker.ok_or_else(|| IdentityError::Denied("A service account needs a person who made it.".into()))?;
         let account = ServiceAccount {
-            id: self.env.new_id(),
+            id: self.governance.env.new_id(),
             name,
             description,
             role,
             created_by: maker.person,
             revision: 1,
-            created_at: self.env.now(),
+            created_at: self.governance.env.now(),
             disabled_at: None,
         };
         store::insert(&tx, &access.scope, &account).await.map_err(|error| taken(error, &account))?;
-        self.record(&tx, access, "create", None, Some(&account)).await?;
-        tx.commit().await?;
+        let change = Change::created("service_account", account.id.to_string(), shown(&account));
+        self.governance.commit(tx, access, &[change]).await?;
         Ok(account)
     }
 
@@ -110,13 +97,11 @@ impl ServiceAccounts {
         let name = change.name.as_deref().and_then(|text| faults.take("/name", people::display_name(text)));
         let described = change.description.as_deref();
         let described = described.and_then(|text| faults.take("/description", model::description(text)));
-        let role = match &change.role {
-            Some(role) => self.role(access, role, &mut faults).await?,
-            None => None,
-        };
         faults.finish()?;
-        let tx = self.db.write(&access.scope).await?;
+        let (tx, giver) = self.governance.begin(access).await?;
         let before = store::get(&tx, &access.scope, id, true).await?.ok_or_else(missing)?;
+        giver.may_change_holder_of(before.role)?;
+        let role = change.role.as_deref().map(|role| given(&giver, role)).transpose()?;
         if !still_as_seen(before.revision) {
             return Err(IdentityError::Stale);
         }
@@ -125,7 +110,7 @@ impl ServiceAccounts {
         after.description = described.unwrap_or(after.description);
         after.role = role.unwrap_or(after.role);
         match change.disabled {
-            Some(true) => after.disabled_at = after.disabled_at.or_else(|| Some(self.env.now())),
+            Some(true) => after.disabled_at = after.disabled_at.or_else(|| Some(self.governance.env.now())),
             Some(false) => after.disabled_at = None,
             None => {}
         }
@@ -134,61 +119,30 @@ impl ServiceAccounts {
         }
         after.revision += 1;
         store::update(&tx, &access.scope, &after).await.map_err(|error| taken(error, &after))?;
-        self.record(&tx, access, "update", Some(&before), Some(&after)).await?;
-        tx.commit().await?;
+        let change = Change::updated("service_account", after.id.to_string(), shown(&before), shown(&after));
+        self.governance.commit(tx, access, &[change]).await?;
         Ok(after)
     }
 
     /// Removes a service account, its keys and its tokens.
     pub(crate) async fn delete(&self, access: &OrgAccess, id: ServiceAccountId) -> Result<(), IdentityError> {
         must_not_be_confined(access)?;
-        let tx = self.db.write(&access.scope).await?;
+        let (tx, giver) = self.governance.begin(access).await?;
         let before = store::get(&tx, &access.scope, id, true).await?.ok_or_else(missing)?;
+        giver.may_change_holder_of(before.role)?;
         let keys = store::delete(&tx, &access.scope, id).await?;
-        self.record(&tx, access, "delete", Some(&before), None).await?;
-        tx.commit().await?;
-        keys.iter().for_each(|hash| self.known.forget(hash));
+        let change = Change::deleted("service_account", id.to_string(), shown(&before));
+        self.governance.commit(tx, access, &[change]).await?;
+        keys.iter().for_each(|hash| self.governance.known_keys.forget(hash));
         Ok(())
     }
+}
 
-    async fn role(
-        &self,
-        access: &OrgAccess,
-        role: &str,
-        faults: &mut Faults,
-    ) -> Result<Option<RoleRef>, IdentityError> {
-        let holder = Holder::of(&access.principal.actor);
-        let holder = holder.ok_or_else(|| IdentityError::Denied("A role needs somebody who gives it.".to_owned()))?;
-        let own = access::system::find_with_roles(&self.db, access.scope.org, holder).await?;
-        let own = own.ok_or(IdentityError::NotFound("member"))?;
-        let most = access.principal.in_organization.allowed;
-        Ok(faults.take("/role", giveable_role(&self.policies, &own, role, most)))
-    }
-
-    async fn record(
-        &self,
-        tx: &Tx,
-        access: &OrgAccess,
-        verb: &str,
-        before: Option<&ServiceAccount>,
-        after: Option<&ServiceAccount>,
-    ) -> Result<(), IdentityError> {
-        let Some(id) = after.or(before).map(|account| account.id.to_string()) else { return Ok(()) };
-        let scope: &OrgScope = &access.scope;
-        let (before, after) = (before.map(shown), after.map(shown));
-        let event = Event::new(&format!("rhiza.identity.service_account.{verb}d"), id.clone());
-        outbox::emit(tx, scope, event.data(after.as_ref().or(before.as_ref()).unwrap_or(&Value::Null)), &self.env)
-            .await?;
-        let mut entry = Entry::new(&access.caller, &format!("identity.service_account.{verb}"), id);
-        if let Some(before) = &before {
-            entry = entry.before(before);
-        }
-        if let Some(after) = &after {
-            entry = entry.after(after);
-        }
-        audit::record(tx, scope, entry, &self.env).await?;
-        Ok(())
-    }
+/// The role that `text` names, which the caller must be able to give.
+fn given(giver: &Giver<'_>, text: &str) -> Result<RoleRef, IdentityError> {
+    let role = giver.find_role("/role", text)?;
+    giver.may_give(role)?;
+    Ok(role)
 }
 
 fn shown(account: &ServiceAccount) -> Value {

@@ -239,6 +239,39 @@ rhiza_testkit::db_tests! {
         assert_eq!(reply.status, 409, "{}", reply.body);
     }
 
+    async fn who_was_invited_comes_by_way_of_a_provider(db: TestDb) {
+        let double = Double::start().await;
+        let site = Site::with_providers(db, vec![double.settings("test")]);
+        site.owner().await;
+        let ada = site.sign_in("ada@example.com").await;
+        let body = json!({ "email": "bob@example.org", "role": "engineer" });
+        let sent = site.send("POST", "/invitations", &[OURS, ("cookie", &ada)], body).await;
+        assert_eq!(sent.status, 201, "{}", sent.body);
+        site.work();
+        let secret = site.letter_token("bob@example.org", "invitation").await;
+        let follow = async |says: Value, secret: &str| {
+            double.says(says);
+            let trip = start(&site, "test", &format!("?invitation={secret}"), &[]).await;
+            back(&site, "test", &double.authorize(&trip.url), &trip.cookie).await
+        };
+        let bob = json!({ "sub": "bob", "email": "bob@example.org", "name": "Bob" });
+        // Neither somebody else with the link, nor an address the provider does not vouch for, nor a made-up secret.
+        let eve = json!({ "sub": "eve", "email": "eve@example.org" });
+        assert!(error(&follow(eve, &secret).await).contains("another address"));
+        let unproved = json!({ "sub": "bob", "email": "bob@example.org", "email_verified": false });
+        assert!(error(&follow(unproved, &secret).await).contains("verified"));
+        assert!(error(&follow(bob.clone(), &"A".repeat(43)).await).contains("over"));
+        assert_eq!(count(&site, "SELECT COUNT(*) FROM users").await, 1);
+
+        let cookie = opened(&follow(bob, &secret).await).unwrap();
+        let me = site.get("/me", &[("cookie", &cookie)]).await;
+        assert_eq!((me.body["user"]["name"].as_str(), me.body["role"].as_str()), (Some("Bob"), Some("engineer")));
+        let waiting = site.get("/invitations", &[("cookie", &ada)]).await;
+        assert_eq!(waiting.body["items"], json!([]));
+        let carl = json!({ "sub": "carl", "email": "carl@example.org" });
+        assert!(error(&follow(carl, &secret).await).contains("over"));
+    }
+
     async fn an_account_is_linked_by_who_is_signed_in(db: TestDb) {
         let double = Double::start().await;
         let site = Site::with_providers(db, vec![double.settings("test")]);

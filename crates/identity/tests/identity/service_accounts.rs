@@ -87,7 +87,7 @@ rhiza_testkit::db_tests! {
         let engineer = site.sign_in("eng@example.com").await;
         let engineer = [("cookie", engineer.as_str()), OURS];
         for (who, body, status) in [
-            (&admin, json!({ "name": "boss", "role": "owner" }), 422),
+            (&admin, json!({ "name": "boss", "role": "owner" }), 403),
             (&admin, json!({ "name": "x", "role": "king" }), 422),
             (&admin, json!({ "name": "x", "role": "rol_01900000000070008000000000000001" }), 422),
             (&admin, json!({ "name": " ", "role": "viewer" }), 422),
@@ -101,6 +101,13 @@ rhiza_testkit::db_tests! {
         let boss = site.send("POST", "/service-accounts", &root, json!({ "name": "boss", "role": "owner" })).await;
         let boss = text(&boss, "/id");
         assert_eq!(site.send("PATCH", &format!("/service-accounts/{boss}"), &engineer, json!({ "name": "x" })).await.status, 403);
+        // What holds more than oneself is not one's own to change or to remove.
+        let path = format!("/service-accounts/{boss}");
+        for body in [json!({ "name": "x" }), json!({ "disabled": true }), json!({ "role": "viewer" })] {
+            let reply = site.send("PATCH", &path, &admin, body.clone()).await;
+            assert_eq!(reply.status, 403, "{body} {}", reply.body);
+        }
+        assert_eq!(site.send("DELETE", &path, &admin, Value::Null).await.status, 403);
         for (who, body, status) in [
             (&admin, json!({ "name": "k", "service_account_id": boss, "scopes": ["*"] }), 422),
             (&admin, json!({ "name": "k", "service_account_id": boss, "scopes": ["organization:manage"] }), 422),

@@ -142,6 +142,16 @@ impl Server {
         RUNTIME.block_on(ask)
     }
 
+    /// Calls with exactly these headers and this body: the status.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = CLIENT.request(method, format!("{}{path}", self.url)).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        RUNTIME.block_on(async { request.send().await.unwrap().status().as_u16() })
+    }
+
     /// Calls with a key, or with the cookie of a session as a browser would.
     pub(crate) fn ask(&self, method: &str, path: &str, key: Option<&str>, payload: &Payload) -> Reply {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
@@ -222,4 +232,7 @@ pub(crate) struct Reply {
 
 pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
-static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| reqwest::Client::builder().no_proxy().build().unwrap());
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().no_proxy().build().unwrap()
+});

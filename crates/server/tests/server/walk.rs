@@ -1,6 +1,8 @@
 //! A walk over every route of the OpenAPI document: nobody gets in without a credential, nobody reaches another
 //! organisation's things, and who may only look changes nothing. A route that the table does not know fails the walk.
 
+mod browser;
+mod cursors;
 mod roles;
 mod table;
 mod table_access;
@@ -81,10 +83,12 @@ fn walk(world: &World) {
     every_operation_works_for_its_own(world, &operations);
 
     let first = world.things(&world.first);
+    browser::walk(world, &operations, &first);
     let before = snapshot(world, &first);
     let tied = strangers_find_nothing(world, &operations, &first);
     assert_same(&before, &snapshot(world, &first), "another organisation");
     tied.iter().for_each(|second| nothing_leaked_into(world, &operations, &first, second));
+    cursors::walk(world, &operations, &first, tied.last().unwrap());
     viewers_change_nothing(world, &operations, &first);
     assert_same(&before, &snapshot(world, &first), "a viewer");
     roles::walk(world, &operations, &first);

@@ -77,6 +77,8 @@ impl S3Blobs {
     pub(super) fn open(options: &S3Options) -> Result<Self, BlobError> {
         let plain = options.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
         let client = ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE).with_allow_http(plain);
+        // The store's client takes the process's provider of cryptography; it is there already when this is not the first.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let mut builder = AmazonS3Builder::new()
             .with_client_options(client)
             .with_bucket_name(&options.bucket)

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use rhiza_web::ApiError;
+use rhiza_web::{ApiError, ProblemResponses};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,7 +37,7 @@ pub fn router() -> OpenApiRouter<TrackingState> {
     path = "/example",
     operation_id = "loadExample",
     tag = "tracking",
-    responses((status = 200, body = Example))
+    responses((status = 200, body = Example), ProblemResponses)
 )]
 async fn load_example(
     State(state): State<TrackingState>,
