@@ -105,6 +105,9 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI document of this version.
     Openapi,
+    /// Do one piece of work for a server, which starts this by itself.
+    #[command(hide = true)]
+    JobChild,
 }
 
 #[derive(Debug, Subcommand)]
@@ -271,6 +274,7 @@ mod tests {
             "rhiza audit verify",
             "rhiza tokens rotate-signing-key --data-dir d",
             "rhiza backup create out --data-dir d",
+            "rhiza job-child",
             "rhiza import mlflow --uri http://h:5000 --project p --experiment a --experiment b --deleted --data-dir d",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct ChildLimits {
     /// Bytes of memory of its own.
     pub memory: u64,
-    /// Processor time, all threads together.
+    /// Processor time, all threads together; seconds are counted, at least one.
     pub processor: Duration,
     /// Largest file it may write, in bytes.
     pub file: u64,

@@ -1,15 +1,16 @@
 //! The child's end.
 
-use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::confine;
 use super::model::{ChildLimits, Order, Said};
 
-/// Work that a child does. It has the input and the files that the input names; no database, no credentials.
+/// Work that a child does. It has the input and the files of its folder; no database, no credentials, no network.
 pub trait Task: Sync {
     /// Its name: `slice.verb_thing`.
     fn name(&self) -> &'static str;
@@ -18,7 +19,16 @@ pub trait Task: Sync {
     ///
     /// # Errors
     /// [`TaskError`].
-    fn run(&self, input: Value, limits: &ChildLimits, say: &mut Speak<'_>) -> Result<Value, TaskError>;
+    fn run(&self, input: Value, place: &Workplace, say: &mut Speak<'_>) -> Result<Value, TaskError>;
+}
+
+/// Where a task works, and with what.
+#[derive(Debug, Clone)]
+pub struct Workplace {
+    /// The folder of its files. It reaches no others.
+    pub folder: PathBuf,
+    /// What it may use.
+    pub limits: ChildLimits,
 }
 
 /// Why a task has no result.
@@ -35,7 +45,11 @@ pub enum TaskError {
 /// Where a task says what it found.
 pub struct Speak<'a>(&'a mut dyn io::Write);
 
-impl Speak<'_> {
+impl<'a> Speak<'a> {
+    pub(super) fn new(out: &'a mut dyn io::Write) -> Self {
+        Self(out)
+    }
+
     /// Tells one thing; it has arrived in the pipe when this returns.
     ///
     /// # Errors
@@ -54,11 +68,11 @@ fn write(out: &mut dyn io::Write, said: &Said) -> io::Result<()> {
     out.flush()
 }
 
-/// Does the one task that standard input names, and ends.
+/// Does the one task that standard input names, and ends. To be called before the process has a second thread.
 #[must_use]
 pub fn serve(tasks: &[&dyn Task]) -> ExitCode {
     match obey(tasks) {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             let _nobody_is_left = writeln!(io::stderr(), "{fault}");
             ExitCode::FAILURE
@@ -66,35 +80,33 @@ pub fn serve(tasks: &[&dyn Task]) -> ExitCode {
     }
 }
 
-fn obey(tasks: &[&dyn Task]) -> Result<ExitCode, String> {
+fn obey(tasks: &[&dyn Task]) -> Result<(), String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|e| format!("no order: {e}"))?;
     let order: Order = serde_json::from_str(&line).map_err(|e| format!("the order cannot be read: {e}"))?;
+    drop(line);
+    confine::bind(&order.limits).map_err(|e| format!("the limits cannot be set: {e}"))?;
+    confine::wall_in().map_err(|e| format!("the walls cannot be put up: {e}"))?;
+    end_with_the_server();
+    carry_out(tasks, order, PathBuf::from("."), &mut io::stdout())
+}
+
+/// Does what was ordered and says its last word to `out`.
+pub(super) fn carry_out(
+    tasks: &[&dyn Task],
+    order: Order,
+    folder: PathBuf,
+    out: &mut dyn io::Write,
+) -> Result<(), String> {
     let task = tasks.iter().find(|task| task.name() == order.task);
     let task = task.ok_or_else(|| format!("no task is called {}", order.task))?;
-    bind(&order.limits).map_err(|e| format!("the limits cannot be set: {e}"))?;
-    end_with_the_server();
-    let mut out = io::stdout();
-    let last = match task.run(order.input, &order.limits, &mut Speak(&mut out)) {
+    let place = Workplace { folder, limits: order.limits };
+    let last = match task.run(order.input, &place, &mut Speak::new(out)) {
         Ok(result) => Said::Done(result),
         Err(TaskError::Refused(why)) => Said::Refused(why),
         Err(TaskError::Failed(why)) => return Err(why),
     };
-    write(&mut out, &last).map_err(|e| format!("nobody listens: {e}"))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Takes the limits on. They hold for this process until it ends.
-fn bind(limits: &ChildLimits) -> rustix::io::Result<()> {
-    let most = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
-    // Private memory rather than addresses: allocators and thread stacks reserve far more than they use.
-    setrlimit(Resource::Data, most(limits.memory))?;
-    let seconds = limits.processor.as_secs().max(1);
-    // The signal at the first limit ends the process; the second is for who would ignore it.
-    setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 5) })?;
-    setrlimit(Resource::Fsize, most(limits.file))?;
-    setrlimit(Resource::Nofile, most(limits.open_files))?;
-    setrlimit(Resource::Core, most(0))
+    write(out, &last).map_err(|e| format!("nobody listens: {e}"))
 }
 
 /// Standard input closes when the server has died, or no longer wants the result.
@@ -104,8 +116,7 @@ fn bind(limits: &ChildLimits) -> rustix::io::Result<()> {
 )]
 fn end_with_the_server() {
     std::thread::spawn(|| {
-        let mut rest = Vec::new();
-        let _the_end_is_what_counts = io::stdin().lock().read_to_end(&mut rest);
+        let _the_end_is_what_counts = io::copy(&mut io::stdin().lock(), &mut io::sink());
         std::process::exit(3)
     });
 }
