@@ -2,13 +2,19 @@
 //!
 //! `trees boost SETTINGS` reads `key=value` settings: `train`, `truth`, `test` (files of little-endian f64, column by column),
 //! `rows`, `test_rows`, `columns`, `categorical` (numbers of columns, comma between), and the parameters; it writes raw outputs
-//! of the test rows to `out` and prints what was measured as JSON.
+//! of the test rows to `out` and prints what was measured as JSON. With `save`, the model is written to a file.
+//!
+//! `trees onnx model=FILE [labels=a,b] out=FILE` reads a foreign model and writes it as ONNX.
+//!
+//! `trees predict model=FILE test=… test_rows=… columns=…` loads a model file and times loading, single rows and a batch.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::print_stdout, reason = "its output is what was measured")]
 
 use rhiza_learn::boost::{self, Loss, Params, RowSampling};
+use rhiza_learn::evaluate::Predictor;
 use rhiza_learn::matrix::{Column, Matrix, Target};
 use rhiza_learn::stop::Never;
+use rhiza_learn::{format, import, onnx};
 use std::collections::HashMap;
 use std::error::Error;
 use std::time::Instant;
@@ -16,15 +22,76 @@ use std::time::Instant;
 type Settings = HashMap<String, String>;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mode = std::env::args().nth(1).unwrap_or_default();
     let settings: Settings = std::env::args()
         .skip(1)
         .filter_map(|arg| arg.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())))
         .collect();
     let threads = number(&settings, "threads", 2.0)? as usize;
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-    let train = matrix(&settings, "train", "rows")?;
-    let params = params(&settings)?;
-    let truth = floats(text(&settings, "truth")?)?;
+    match mode.as_str() {
+        "boost" => train(&settings),
+        "predict" => predict(&settings),
+        "onnx" => to_onnx(&settings),
+        other => Err(format!("mode {other:?}? boost, predict or onnx").into()),
+    }
+}
+
+fn to_onnx(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let imported = import::read(&std::fs::read(text(settings, "model")?)?)?;
+    let labels = match settings.get("labels") {
+        Some(list) => onnx::Labels::Names(list.split(',').map(str::to_owned).collect()),
+        None => onnx::Labels::None,
+    };
+    std::fs::write(text(settings, "out")?, onnx::export(&imported.ensemble, &labels)?)?;
+    Ok(())
+}
+
+fn predict(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let file = std::fs::read(text(settings, "model")?)?;
+    let mut loads = Vec::new();
+    for _ in 0..20 {
+        let start = Instant::now();
+        let ensemble = format::read_ensemble(&file)?;
+        loads.push(start.elapsed().as_secs_f64());
+        drop(ensemble);
+    }
+    let ensemble = format::read_ensemble(&file)?;
+    let start = Instant::now();
+    let predictor = Predictor::new(ensemble)?;
+    let prepare = start.elapsed().as_secs_f64();
+    let test = matrix(settings, "test", "test_rows")?.to_rows();
+    let width = predictor.ensemble().features.len();
+    let mut raw = vec![0.0; predictor.ensemble().outputs()];
+    let mut singles = Vec::new();
+    for row in test.chunks(width) {
+        let start = Instant::now();
+        predictor.raw(row, &mut raw)?;
+        singles.push(start.elapsed().as_secs_f64());
+    }
+    singles.sort_by(f64::total_cmp);
+    loads.sort_by(f64::total_cmp);
+    let start = Instant::now();
+    let batch = predictor.raw_rows(&test)?;
+    let whole = start.elapsed().as_secs_f64();
+    println!(
+        "{{\"bytes\": {}, \"load_ms\": {:.3}, \"load_worst_ms\": {:.3}, \"prepare_ms\": {:.3}, \"row_us\": {:.2}, \"row_p99_us\": {:.2}, \"batch_us_per_row\": {:.3}, \"sum\": {}}}",
+        file.len(),
+        loads[10] * 1e3,
+        loads[19] * 1e3,
+        prepare * 1e3,
+        singles[singles.len() / 2] * 1e6,
+        singles[singles.len() * 99 / 100] * 1e6,
+        whole * 1e6 / (test.len() / width) as f64,
+        batch.iter().sum::<f64>(),
+    );
+    Ok(())
+}
+
+fn train(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let train = matrix(settings, "train", "rows")?;
+    let params = params(settings)?;
+    let truth = floats(text(settings, "truth")?)?;
     let target = match params.loss {
         Loss::Logistic | Loss::Softmax => {
             let classes = truth.iter().copied().fold(0.0, f64::max) as u32 + 1;
@@ -38,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let training = boost::Training { bins: &bins, target: &target, weights: None, watch: None };
     let boosted = training.run(&params, &Never)?;
     let trained = start.elapsed();
-    let test = matrix(&settings, "test", "test_rows")?.to_rows();
+    let test = matrix(settings, "test", "test_rows")?.to_rows();
     let outputs = boosted.ensemble.outputs();
     let width = train.width();
     let start = Instant::now();
@@ -48,7 +115,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let predicted = start.elapsed();
     let bytes: Vec<u8> = raw.iter().flat_map(|x| x.to_le_bytes()).collect();
-    std::fs::write(text(&settings, "out")?, bytes)?;
+    std::fs::write(text(settings, "out")?, bytes)?;
+    if let Some(path) = settings.get("save") {
+        std::fs::write(path, format::write_ensemble(&boosted.ensemble))?;
+    }
     println!(
         "{{\"bin\": {:.4}, \"train\": {:.4}, \"predict\": {:.4}, \"trees\": {}, \"leaves\": {}}}",
         binned.as_secs_f64(),

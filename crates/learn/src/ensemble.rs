@@ -44,7 +44,7 @@ pub enum FeatureKind {
 pub enum Link {
     /// The raw outputs are the prediction.
     Identity,
-    /// `1 / (1 + e^-raw)`: the probability of the second class.
+    /// `1 / (1 + e^-raw)`: the probability of the second class; of several raw outputs, each for itself.
     Logistic,
     /// `e^raw_k / Σ e^raw_j`.
     Softmax,
@@ -154,8 +154,8 @@ pub enum Missing {
     AsZero,
 }
 
-/// LightGBM's `kZeroThreshold`: what it stores as zero.
-const ZERO: f64 = 1e-35;
+/// LightGBM's `kZeroThreshold`: what it stores as zero, a constant of single precision.
+pub(crate) const ZERO: f64 = 1e-35_f32 as f64;
 
 /// What makes an ensemble unusable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -187,8 +187,7 @@ impl Ensemble {
     pub fn validate(&self) -> Result<(), EnsembleError> {
         let outputs = self.outputs();
         let fits = match self.link {
-            Link::Identity | Link::Exponential => outputs >= 1,
-            Link::Logistic => outputs == 1,
+            Link::Identity | Link::Exponential | Link::Logistic => outputs >= 1,
             Link::Softmax | Link::NormalizedLogistic => outputs >= 2,
         };
         if !fits {

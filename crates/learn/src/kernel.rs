@@ -6,6 +6,8 @@
 //! training rows, which cost nothing extra: `y_i − f_{−i} = α_i / (K + λ)⁻¹_ii` (Rasmussen and Williams, "Gaussian processes for
 //! machine learning", 2006, 5.4.2).
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +51,7 @@ pub struct Kernel {
     rate: f64,
     linear: f64,
     columns: u32,
-    rows: Vec<f64>,
+    rows: Arc<[f64]>,
     /// Votes, `rows × outputs`.
     votes: Vec<f64>,
     /// Mean of the truth.
@@ -126,7 +128,7 @@ pub fn fit_path(
         rate: 1.0 / (params.width * median_distance(rows)),
         linear: params.linear,
         columns: rows.width() as u32,
-        rows: rows.values.clone(),
+        rows: rows.values.as_slice().into(),
         votes: Vec::new(),
         means: vec![0.0; width],
         link: Vec::new(),
@@ -218,7 +220,7 @@ fn softmax_link(scores: &[f64], codes: &[u32], width: usize) -> Vec<f64> {
     let n = codes.len() as f64;
     let mut x = vec![0.0; width + 1];
     x[0] = 4.0;
-    let effort = Effort { steps: 100, flat: 1e-6 };
+    let effort = Effort { steps: 100, flat: 1e-6, gain: 1e-7 };
     let mut p = vec![0.0; width];
     minimise(&mut x, &vec![0.0; width + 1], effort, |x, gradient| {
         gradient.iter_mut().zip(x).for_each(|(g, x)| *g = x / n * 1e-2);

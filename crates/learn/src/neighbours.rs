@@ -1,5 +1,7 @@
 //! The nearest training rows, by exact search; what they say, weighted by nearness.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::Target;
@@ -23,8 +25,8 @@ pub struct Params {
 pub struct Neighbours {
     params: Params,
     columns: u32,
-    rows: Vec<f64>,
-    truth: Vec<f64>,
+    rows: Arc<[f64]>,
+    truth: Arc<[f64]>,
     means: Vec<f64>,
 }
 
@@ -49,7 +51,7 @@ impl Neighbours {
         truth.chunks_exact(width).for_each(|y| means.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / n));
         #[expect(clippy::cast_possible_truncation, reason = "fewer columns than 2³²")]
         let columns = rows.width() as u32;
-        Ok(Self { params: *params, columns, rows: rows.values.clone(), truth, means })
+        Ok(Self { params: *params, columns, rows: rows.values.as_slice().into(), truth: truth.into(), means })
     }
 
     /// The same rows, asked otherwise.

@@ -16,6 +16,7 @@
 
 use super::plan::leaf_value;
 use super::{ExplainError, Explanation, Rows, TreeExplainer};
+use crate::count;
 use rayon::prelude::*;
 use rhiza_learn::ensemble::{NodeKind, Tree};
 
@@ -252,9 +253,4 @@ fn weight(a: usize, b: usize) -> f64 {
 
 const fn full(wide: usize) -> Mask {
     if wide >= WIDEST { Mask::MAX } else { (1 << wide) - 1 }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of rows and columns are below 2^53")]
-const fn count(n: usize) -> f64 {
-    n as f64
 }

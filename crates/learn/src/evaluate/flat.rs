@@ -1,7 +1,7 @@
 //! The fast form: nodes of eight bytes that compare whole numbers.
 
 use super::{BLOCK, LANES};
-use crate::ensemble::{Ensemble, Missing, NodeKind, Test, Tree};
+use crate::ensemble::{Ensemble, Missing, NodeKind, Test, Tree, ZERO};
 
 /// The number of a missing value.
 const MISSING: u16 = u16::MAX;
@@ -13,8 +13,6 @@ const MOST: usize = NO_CATEGORY as usize;
 const MISSING_LEFT: u32 = 1 << 31;
 const IN_SET: u32 = 1 << 30;
 const CHILD: u32 = IN_SET - 1;
-/// LightGBM's `kZeroThreshold`, as in [`Tree::goes_left`].
-const ZERO: f64 = 1e-35;
 
 #[derive(Debug, Clone)]
 pub(super) struct Flat {

@@ -4,10 +4,11 @@ use super::{Linear, Params};
 use crate::linear_algebra::{add_scaled, dot};
 use crate::optimise::{Effort, minimise};
 use crate::rows::{Rows, softmax};
-use crate::stop::Stop;
 
 /// Slopes smaller than this are flat: log loss is of the order of 1.
 const FLAT: f64 = 1e-5;
+/// A step that brings less than this share of the loss is the last: no score would show it.
+const GAIN: f64 = 1e-6;
 /// Probabilities of the first intercepts are kept this far from 0.
 const RARE: f64 = 1e-6;
 
@@ -17,7 +18,7 @@ pub(super) fn path(
     classes: u32,
     penalties: &[f64],
     params: &Params,
-    stop: &dyn Stop,
+    more: &mut dyn FnMut(&Linear) -> bool,
 ) -> Vec<Linear> {
     let outputs = if classes == 2 { 1 } else { classes as usize };
     let width = rows.width();
@@ -26,12 +27,9 @@ pub(super) fn path(
     x.extend(first_intercepts(codes, classes));
     let mut models = Vec::with_capacity(penalties.len());
     for penalty in penalties {
-        if stop.now() {
-            break;
-        }
         let (lasso, ridge) = (penalty * params.l1_ratio, penalty * (1.0 - params.l1_ratio));
         let l1: Vec<f64> = (0..x.len()).map(|at| if at < width * outputs { lasso } else { 0.0 }).collect();
-        let effort = Effort { steps: params.steps, flat: FLAT };
+        let effort = Effort { steps: params.steps, flat: FLAT, gain: GAIN };
         minimise(&mut x, &l1, effort, |x, gradient| {
             if outputs == 1 {
                 binary(rows, codes, x, ridge, gradient)
@@ -40,7 +38,12 @@ pub(super) fn path(
             }
         });
         let (weights, intercepts) = x.split_at(width * outputs);
-        models.push(Linear { weights: weights.to_vec(), intercepts: intercepts.to_vec(), classes });
+        let model = Linear { weights: weights.to_vec(), intercepts: intercepts.to_vec(), classes };
+        let go_on = more(&model);
+        models.push(model);
+        if !go_on {
+            break;
+        }
     }
     models
 }

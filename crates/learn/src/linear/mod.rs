@@ -124,6 +124,20 @@ pub fn fit_path(
     params: &Params,
     stop: &dyn Stop,
 ) -> Result<Vec<Linear>, FitError> {
+    fit_path_while(rows, target, penalties, params, &mut |_| !stop.now())
+}
+
+/// As [`fit_path`], as long as `more` says so of the last model.
+///
+/// # Errors
+/// As [`fit_path`].
+pub fn fit_path_while(
+    rows: &Rows,
+    target: &Target,
+    penalties: &[f64],
+    params: &Params,
+    more: &mut dyn FnMut(&Linear) -> bool,
+) -> Result<Vec<Linear>, FitError> {
     rows.fits(target)?;
     if !(0.0..=1.0).contains(&params.l1_ratio) {
         return Err(FitError::BadParam { name: "l1_ratio", value: params.l1_ratio, rule: "from 0 to 1" });
@@ -132,7 +146,7 @@ pub fn fit_path(
         return Err(FitError::BadParam { name: "penalty", value: *bad, rule: "a finite number, 0 or more" });
     }
     Ok(match target.values() {
-        Values::Numbers(y) => squares::path(rows, y, penalties, params, stop),
-        Values::Classes { codes, classes } => logistic::path(rows, codes, *classes, penalties, params, stop),
+        Values::Numbers(y) => squares::path(rows, y, penalties, params, more),
+        Values::Classes { codes, classes } => logistic::path(rows, codes, *classes, penalties, params, more),
     })
 }

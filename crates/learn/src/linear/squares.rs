@@ -4,26 +4,33 @@ use super::{Linear, Params};
 use crate::linear_algebra::{add_scaled, dot};
 use crate::optimise::{Effort, minimise};
 use crate::rows::Rows;
-use crate::stop::Stop;
 
 /// Up to this many columns the matrix of covariances is kept (18 MB).
 const COVARIANCES: usize = 1_500;
 
-pub(super) fn path(rows: &Rows, y: &[f64], penalties: &[f64], params: &Params, stop: &dyn Stop) -> Vec<Linear> {
+pub(super) fn path(
+    rows: &Rows,
+    y: &[f64],
+    penalties: &[f64],
+    params: &Params,
+    more: &mut dyn FnMut(&Linear) -> bool,
+) -> Vec<Linear> {
     let problem = Problem::new(rows, y);
     let covariances = (rows.width() <= COVARIANCES).then(|| problem.covariances());
     let mut weights = vec![0.0; rows.width()];
     let mut models = Vec::with_capacity(penalties.len());
     for penalty in penalties {
-        if stop.now() {
-            break;
-        }
         match &covariances {
             Some(covariances) => descend(covariances, &mut weights, *penalty, params, problem.scale),
             None => problem.by_gradient(&mut weights, *penalty, params),
         }
         let intercept = problem.mean_y - dot(&weights, &problem.means);
-        models.push(Linear { weights: weights.clone(), intercepts: vec![intercept], classes: 0 });
+        let model = Linear { weights: weights.clone(), intercepts: vec![intercept], classes: 0 };
+        let go_on = more(&model);
+        models.push(model);
+        if !go_on {
+            break;
+        }
     }
     models
 }
@@ -82,7 +89,7 @@ impl<'a> Problem<'a> {
     fn by_gradient(&self, weights: &mut Vec<f64>, penalty: f64, params: &Params) {
         let (lasso, ridge) = (penalty * params.l1_ratio, penalty * (1.0 - params.l1_ratio));
         let l1 = vec![lasso; weights.len()];
-        let effort = Effort { steps: params.steps, flat: 1e-6 * self.scale.max(f64::MIN_POSITIVE) };
+        let effort = Effort { steps: params.steps, flat: 1e-6 * self.scale.max(f64::MIN_POSITIVE), gain: 1e-9 };
         let mut row = vec![0.0; weights.len()];
         minimise(weights, &l1, effort, |w, gradient| {
             gradient.iter_mut().zip(w).for_each(|(g, w)| *g = ridge * w);
