@@ -22,7 +22,7 @@ pub(super) fn bind(limits: &ChildLimits) -> rustix::io::Result<()> {
 /// those it starts from now on, so it comes before the first.
 #[cfg(target_os = "linux")]
 pub(super) fn wall_in() -> Result<(), String> {
-    folder_only().map_err(|e| e.to_string())?;
+    let _older_kernels_have_no_such_wall = folder_only().map_err(|e| e.to_string())?;
     no_calls_to_others().map_err(|e| e.to_string())
 }
 
@@ -32,18 +32,21 @@ pub(super) fn wall_in() -> Result<(), String> {
     Ok(())
 }
 
+/// Tells whether the kernel knows such walls.
 #[cfg(target_os = "linux")]
-fn folder_only() -> Result<(), landlock::RulesetError> {
-    use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _};
+fn folder_only() -> Result<bool, landlock::RulesetError> {
+    use landlock::{
+        ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus,
+    };
     // The newest set of rights that this was tried with; older kernels know fewer and restrict what they know.
     let all = ABI::V5;
-    Ruleset::default()
+    let walls = Ruleset::default()
         .handle_access(AccessFs::from_all(all))?
         .handle_access(AccessNet::from_all(all))?
         .create()?
         .add_rules(landlock::path_beneath_rules(["."], AccessFs::from_all(all)))?
         .restrict_self()?;
-    Ok(())
+    Ok(walls.ruleset != RulesetStatus::NotEnforced)
 }
 
 /// Nothing that reads a file needs these; what breaks out of a parser would.
@@ -75,5 +78,36 @@ fn no_calls_to_others() -> Result<(), seccompiler::Error> {
         // A kernel or a container without filters; the other walls stand.
         Err(seccompiler::Error::Prctl(_) | seccompiler::Error::Seccomp(_)) => Ok(()),
         applied => applied,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, UdpSocket};
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn behind_the_walls_there_is_the_folder_and_nothing_else() {
+        // The walls are one thread's; the rest of the tests stays outside.
+        std::thread::scope(|threads| {
+            let inside = threads.spawn(|| {
+                let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+                let enforced = folder_only().unwrap();
+                wall_in().unwrap();
+                File::open("Cargo.toml").unwrap();
+                if enforced {
+                    denied(File::open("/etc/passwd").unwrap_err());
+                    denied(File::create("/tmp/rhiza-outside").unwrap_err());
+                }
+                denied(TcpListener::bind("127.0.0.1:0").unwrap_err());
+                denied(UdpSocket::bind("127.0.0.1:0").unwrap_err());
+                denied(Command::new("/bin/true").spawn().unwrap_err());
+            });
+            inside.join().unwrap();
+        });
     }
 }

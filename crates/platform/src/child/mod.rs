@@ -11,7 +11,9 @@ mod confine;
 mod model;
 mod parent;
 mod task;
+mod workshop;
 
 pub use model::{ChildError, ChildLimits};
 pub use parent::{Children, Work};
 pub use task::{Speak, Task, TaskError, Workplace, serve};
+pub use workshop::{WorkFolder, Workshop};

@@ -83,17 +83,18 @@ impl Children {
     ///
     /// # Errors
     /// [`ChildError`], or what `heard` fails with. Whatever it is, the child is gone when this returns.
-    pub async fn run<M, E, F>(&self, work: Work<'_>, cancelled: &CancellationToken, heard: F) -> Result<Value, E>
+    pub async fn run<M, E, F, G>(&self, work: Work<'_>, cancelled: &CancellationToken, heard: F) -> Result<Value, E>
     where
         M: DeserializeOwned,
         E: From<ChildError>,
-        F: AsyncFnMut(M) -> Result<(), E>,
+        F: FnMut(M) -> G + Send,
+        G: Future<Output = Result<(), E>> + Send,
     {
         let order = Order { task: work.task.to_owned(), limits: work.limits, input: work.input };
         match &self.0 {
             Kind::Thread(tasks) => run_here(tasks, order, work.folder, cancelled, heard).await,
             Kind::Program { path, arguments } => {
-                let child = start(path, arguments, work.folder).map_err(ChildError::Io)?;
+                let child = start(path, arguments, work.folder, order.limits.threads).map_err(ChildError::Io)?;
                 run_there(child, &order, cancelled, heard).await
             }
         }
@@ -109,7 +110,7 @@ impl std::fmt::Debug for Children {
     }
 }
 
-fn start(program: &Path, arguments: &[OsString], folder: &Path) -> io::Result<Child> {
+fn start(program: &Path, arguments: &[OsString], folder: &Path, threads: usize) -> io::Result<Child> {
     Command::new(program)
         .arg0("rhiza")
         .args(arguments)
@@ -117,6 +118,7 @@ fn start(program: &Path, arguments: &[OsString], folder: &Path) -> io::Result<Ch
         .env_clear()
         // What the allocator sets aside would count as used, and what it sets aside before the limit would be free.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+        .env("RAYON_NUM_THREADS", threads.to_string())
         // A group of its own: Ctrl-C in a terminal is for the server, which ends its children in good order.
         .process_group(0)
         .stdin(Stdio::piped())
@@ -126,7 +128,7 @@ fn start(program: &Path, arguments: &[OsString], folder: &Path) -> io::Result<Ch
         .spawn()
 }
 
-async fn run_there<M, E, F>(
+async fn run_there<M, E, F, G>(
     mut child: Child,
     order: &Order,
     cancelled: &CancellationToken,
@@ -135,7 +137,8 @@ async fn run_there<M, E, F>(
 where
     M: DeserializeOwned,
     E: From<ChildError>,
-    F: AsyncFnMut(M) -> Result<(), E>,
+    F: FnMut(M) -> G + Send,
+    G: Future<Output = Result<(), E>> + Send,
 {
     let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -172,11 +175,12 @@ where
 }
 
 /// Passes on what is said until the last word or the end.
-async fn listen<M, E, F>(lines: impl Stream<Item = Result<String, LinesCodecError>>, mut heard: F) -> Result<Last, E>
+async fn listen<M, E, F, G>(lines: impl Stream<Item = Result<String, LinesCodecError>>, mut heard: F) -> Result<Last, E>
 where
     M: DeserializeOwned,
     E: From<ChildError>,
-    F: AsyncFnMut(M) -> Result<(), E>,
+    F: FnMut(M) -> G + Send,
+    G: Future<Output = Result<(), E>> + Send,
 {
     let mut lines = std::pin::pin!(lines);
     while let Some(line) = lines.next().await {
@@ -254,7 +258,7 @@ fn died(status: ExitStatus, complaint: &str, limits: &ChildLimits) -> ChildError
 }
 
 /// As [`run_there`], on a thread. One that nobody listens to any more goes on until it says something.
-async fn run_here<M, E, F>(
+async fn run_here<M, E, F, G>(
     tasks: &'static [&'static dyn Task],
     order: Order,
     folder: &Path,
@@ -264,7 +268,8 @@ async fn run_here<M, E, F>(
 where
     M: DeserializeOwned,
     E: From<ChildError>,
-    F: AsyncFnMut(M) -> Result<(), E>,
+    F: FnMut(M) -> G + Send,
+    G: Future<Output = Result<(), E>> + Send,
 {
     let (sender, lines) = mpsc::channel::<Bytes>(1);
     let folder = folder.to_path_buf();

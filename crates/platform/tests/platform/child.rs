@@ -1,5 +1,6 @@
 //! Child processes: real ones, most of them scripts that speak the protocol, well or badly.
 
+use std::future::ready;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,9 @@ async fn outcome(children: &Children, cancelled: &CancellationToken) -> (Result<
     let folder = tempfile::tempdir().unwrap();
     let mut heard = Vec::new();
     let result = children
-        .run(work(folder.path()), cancelled, async |news: i64| {
+        .run(work(folder.path()), cancelled, |news: i64| {
             heard.push(news);
-            Ok(())
+            ready(Ok(()))
         })
         .await;
     (result, heard)
@@ -57,7 +58,7 @@ async fn a_child_has_nothing_of_ours_but_its_folder() {
         r#"read order; : > made.txt; printf '{"done":["%s","%s"]}\n' "$(env | cut -d= -f1 | tr '\n' ' ')" "$HOME""#;
     let folder = tempfile::tempdir().unwrap();
     let result = shell(script)
-        .run(work(folder.path()), &CancellationToken::new(), async |_: Value| Ok::<_, ChildError>(()))
+        .run(work(folder.path()), &CancellationToken::new(), |_: Value| ready(Ok::<_, ChildError>(())))
         .await
         .unwrap();
     // The shell itself adds PWD and its like.
@@ -134,7 +135,7 @@ async fn an_order_longer_than_a_pipe_reaches_a_child_that_speaks_first() {
     let script = script.replace("$(wc -c)", "$(head -n 1 | wc -c)");
     let folder = tempfile::tempdir().unwrap();
     let long = Work { input: json!(text), ..work(folder.path()) };
-    let result = shell(&script).run(long, &CancellationToken::new(), async |_: i64| Ok::<_, ChildError>(())).await;
+    let result = shell(&script).run(long, &CancellationToken::new(), |_: i64| ready(Ok::<_, ChildError>(()))).await;
     assert!(result.unwrap().as_i64().unwrap() > 3 << 20);
 }
 
@@ -146,9 +147,9 @@ async fn cancelling_ends_the_child_and_what_it_started() {
     let stop = cancelled.clone();
     let began = Instant::now();
     let result = children
-        .run(work(folder.path()), &cancelled, async |_: i64| {
+        .run(work(folder.path()), &cancelled, |_: i64| {
             stop.cancel();
-            Ok::<_, ChildError>(())
+            ready(Ok::<_, ChildError>(()))
         })
         .await;
     assert!(matches!(result, Err(ChildError::Stopped)), "{result:?}");
@@ -168,8 +169,8 @@ async fn a_listener_that_fails_ends_the_child() {
     let folder = tempfile::tempdir().unwrap();
     let children = shell(r#"echo $$ > outer; echo '{"news":1}'; sleep 300"#);
     let result = children
-        .run(work(folder.path()), &CancellationToken::new(), async |_: i64| {
-            Err(ChildError::Failed("the database is gone".to_owned()))
+        .run(work(folder.path()), &CancellationToken::new(), |_: i64| {
+            ready(Err(ChildError::Failed("the database is gone".to_owned())))
         })
         .await;
     assert!(matches!(&result, Err(ChildError::Failed(why)) if why == "the database is gone"), "{result:?}");
@@ -218,7 +219,7 @@ async fn a_task_on_a_thread_speaks_as_one_in_a_process() {
     let folder = tempfile::tempdir().unwrap();
     for (input, says) in [(json!({}), "to where?"), (json!({"to": 2}), "the child process failed: only three")] {
         let work = Work { input, ..work(folder.path()) };
-        let ignored = async |_: i64| Ok::<_, ChildError>(());
+        let ignored = |_: i64| ready(Ok::<_, ChildError>(()));
         let why = threads.run(work, &CancellationToken::new(), ignored).await.expect_err("no result");
         assert_eq!(why.to_string(), says);
     }

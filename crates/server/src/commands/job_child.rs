@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use rhiza_platform::child::{self, Task};
+use rhiza_tracking::datasets::ReadTable;
 
 /// Everything that is done in a process of its own.
-const TASKS: &[&dyn Task] = &[];
+const TASKS: &[&dyn Task] = &[&ReadTable];
 
 pub(crate) fn run() -> ExitCode {
     child::serve(TASKS)
