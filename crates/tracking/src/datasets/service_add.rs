@@ -161,8 +161,13 @@ impl Datasets {
             source: Source::Types,
             parent: Some(number),
             types,
+            rows: None,
+            columns: None,
+            quality: None,
+            job: None,
             created_by: made_by(caller),
             created_at: self.state.env.now(),
+            read_at: None,
             ..base
         };
         let added = self.write(&tx, caller, dataset, version, None).await?;
