@@ -31,7 +31,6 @@ export function Preview({ id, version, rows }: { id: string; version: number; ro
         <tbody>
           {preview.data.rows.map((row, at) => (
             // Rows have no name but their place.
-            // eslint-disable-next-line react/no-array-index-key
             <Tr key={at}>
               <Td className="text-right text-faint">{at + 1}</Td>
               {columns.map((name, c) => (
