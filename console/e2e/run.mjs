@@ -1,10 +1,11 @@
 // Journeys through the console against the real binary: set-up link → sign in → worked example → a run from Python
-// appears live → compare → register → alias; then every page in light and dark, on a desktop and a phone, with axe.
+// appears live → compare → register → alias → a file of data; then every page in light and dark, on a desktop and a phone, with axe.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
+import { datasets } from './datasets.mjs';
 import { check, expect, inspect, results, signIn, tally, until } from './harness.mjs';
 import { people } from './people.mjs';
 import { startServer } from './server.mjs';
@@ -226,6 +227,9 @@ async function looks(browser, server, found) {
     models: `${p}/models`,
     model: `${p}/models/doubler`,
     version: `${p}/models/doubler/versions/1`,
+    datasets: `${p}/datasets`,
+    ...Object.fromEntries(['columns', 'issues', 'relations', 'rows', 'versions', 'about'].map((tab) => [`dataset-${tab}`, `${found.dataset}?tab=${tab}`])),
+    'dataset-broken': found.brokenDataset,
     ...Object.fromEntries(adminPages.map((place) => [place, `${p}/admin/${place}`])),
     ...Object.fromEntries(['profile', 'security', 'sessions', 'data'].map((place) => [`account-${place}`, `${p}/account/${place}`])),
   };
@@ -281,6 +285,7 @@ try {
   const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 } })).newPage();
   page.setDefaultTimeout(15_000);
   await journey(page, server, found);
+  await datasets(page, server, found);
   await signedOut(page, server, found);
   await people(browser, page, server, { ...found, owner });
   await looks(browser, server, found);

@@ -4232,6 +4232,195 @@ export type VersionLineage = {
     run_id?: string | null;
 };
 
+export type ColumnType = 'numeric' | 'boolean' | 'categorical' | 'datetime' | 'text';
+
+export type DatasetFormat = 'csv' | 'jsonl' | 'parquet' | 'arrow';
+
+export type DatasetVersionState = 'reading' | 'ready' | 'failed';
+
+export type IssueSeverity = 'info' | 'warning' | 'critical';
+
+export type IssueKind = 'few_rows' | 'missing' | 'constant' | 'leak';
+
+export type RelationMeasure = 'pearson' | 'spearman' | 'cramers_v' | 'correlation_ratio';
+
+export type DatasetColumn = {
+    name: string;
+    type: ColumnType;
+    chosen: boolean;
+};
+
+export type CsvDialect = {
+    delimiter: string;
+};
+
+export type DatasetSchema = {
+    columns: Array<DatasetColumn>;
+    dialect?: null | CsvDialect;
+    notes: Array<string>;
+};
+
+export type DatasetPreview = {
+    columns: Array<string>;
+    rows: Array<Array<string | null>>;
+};
+
+export type ValueCount = {
+    value: string;
+    count: number;
+};
+
+export type Quantile = {
+    at: number;
+    value?: number | null;
+};
+
+export type HistogramBin = {
+    from?: number | null;
+    to?: number | null;
+    count: number;
+};
+
+export type NumberProfile = {
+    mean?: number | null;
+    deviation?: number | null;
+    minimum?: number | null;
+    maximum?: number | null;
+    quantiles: Array<Quantile>;
+    skew?: number | null;
+    kurtosis?: number | null;
+    zeros: number;
+    negative: number;
+    histogram: Array<HistogramBin>;
+};
+
+export type ColumnProfile = {
+    name: string;
+    type: ColumnType;
+    count: number;
+    missing: number;
+    distinct: number;
+    infinite: number;
+    constant: boolean;
+    identifier: boolean;
+    top: Array<ValueCount>;
+    numbers?: null | NumberProfile;
+    first?: string | null;
+    last?: string | null;
+};
+
+export type ColumnRelation = {
+    a: string;
+    b: string;
+    measure: RelationMeasure;
+    value: number;
+};
+
+export type LeakSuspect = {
+    column: string;
+    strength: number;
+};
+
+export type DatasetIssue = {
+    kind: IssueKind;
+    severity: IssueSeverity;
+    column?: string | null;
+    message: string;
+    advice: string;
+};
+
+export type DatasetQuality = {
+    score: number;
+    issues: Array<DatasetIssue>;
+};
+
+export type DatasetProfile = {
+    rows: number;
+    sampled_rows: number;
+    columns: Array<ColumnProfile>;
+    duplicate_rows: number;
+    relations: Array<ColumnRelation>;
+    leaks: Array<LeakSuspect>;
+    quality: DatasetQuality;
+};
+
+export type DatasetSource = {
+    kind: 'upload';
+    file?: string | null;
+} | {
+    kind: 'url';
+    url: string;
+} | {
+    kind: 'artifact';
+    run_id: string;
+    path: string;
+} | {
+    kind: 'types';
+};
+
+export type DatasetVersion = {
+    version: number;
+    state: DatasetVersionState;
+    error?: string | null;
+    format?: null | DatasetFormat;
+    digest?: string | null;
+    size_bytes?: number | null;
+    rows?: number | null;
+    columns?: number | null;
+    quality?: number | null;
+    source: DatasetSource;
+    parent?: number | null;
+    types: {
+        [key: string]: ColumnType;
+    };
+    job_id?: string | null;
+    created_by: string;
+    created_at: string;
+    read_at?: string | null;
+};
+
+export type DatasetVersionDetails = DatasetVersion & {
+    schema?: null | DatasetSchema;
+    profile?: null | DatasetProfile;
+};
+
+export type StoredDataset = {
+    id: string;
+    name: string;
+    description: string;
+    latest: DatasetVersion;
+    created_by: string;
+    created_at: string;
+    updated_at: string;
+};
+
+export type ImportedArtifact = {
+    run_id: string;
+    path: string;
+};
+
+export type ImportDataset = {
+    name: string;
+    format?: null | DatasetFormat;
+    url?: string | null;
+    artifact?: null | ImportedArtifact;
+};
+
+export type TargetProfile = {
+    profile?: null | DatasetProfile;
+    job_id?: string | null;
+};
+
+export type PageStoredDataset = {
+    items: Array<StoredDataset>;
+    next_cursor?: string | null;
+};
+
+export type PageDatasetVersion = {
+    items: Array<DatasetVersion>;
+    next_cursor?: string | null;
+};
+
 export type GetSigningKeysData = {
     body?: never;
     path?: never;
@@ -19128,3 +19317,191 @@ export type MlflowVersionResponses = {
 };
 
 export type MlflowVersionResponse = MlflowVersionResponses[keyof MlflowVersionResponses];
+
+export type ListDatasetsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        q?: string;
+        limit?: number;
+        cursor?: string;
+    };
+    url: '/api/v1/datasets';
+};
+
+export type ListDatasetsResponses = {
+    200: PageStoredDataset;
+};
+
+export type ListDatasetsResponse = ListDatasetsResponses[keyof ListDatasetsResponses];
+
+export type CreateDatasetData = {
+    body: ImportDataset;
+    path?: never;
+    query?: {
+        name?: string;
+        format?: 'csv' | 'jsonl' | 'parquet' | 'arrow';
+        file?: string;
+    };
+    url: '/api/v1/datasets';
+};
+
+export type CreateDatasetResponses = {
+    200: StoredDataset;
+};
+
+export type CreateDatasetResponse = CreateDatasetResponses[keyof CreateDatasetResponses];
+
+export type DeleteDatasetData = {
+    body?: never;
+    path: {
+        dataset_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}';
+};
+
+export type DeleteDatasetResponses = {
+    204: void;
+};
+
+export type DeleteDatasetResponse = DeleteDatasetResponses[keyof DeleteDatasetResponses];
+
+export type GetDatasetData = {
+    body?: never;
+    path: {
+        dataset_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}';
+};
+
+export type GetDatasetResponses = {
+    200: StoredDataset;
+};
+
+export type GetDatasetResponse = GetDatasetResponses[keyof GetDatasetResponses];
+
+export type UpdateDatasetData = {
+    body: {
+        name?: string | null;
+        description?: string | null;
+    };
+    path: {
+        dataset_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}';
+};
+
+export type UpdateDatasetResponses = {
+    200: StoredDataset;
+};
+
+export type UpdateDatasetResponse = UpdateDatasetResponses[keyof UpdateDatasetResponses];
+
+export type ListDatasetVersionsData = {
+    body?: never;
+    path: {
+        dataset_id: string;
+    };
+    query?: {
+        limit?: number;
+        cursor?: string;
+    };
+    url: '/api/v1/datasets/{dataset_id}/versions';
+};
+
+export type ListDatasetVersionsResponses = {
+    200: PageDatasetVersion;
+};
+
+export type ListDatasetVersionsResponse = ListDatasetVersionsResponses[keyof ListDatasetVersionsResponses];
+
+export type GetDatasetVersionData = {
+    body?: never;
+    path: {
+        dataset_id: string;
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}';
+};
+
+export type GetDatasetVersionResponses = {
+    200: DatasetVersionDetails;
+};
+
+export type GetDatasetVersionResponse = GetDatasetVersionResponses[keyof GetDatasetVersionResponses];
+
+export type PreviewDatasetVersionData = {
+    body?: never;
+    path: {
+        dataset_id: string;
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/preview';
+};
+
+export type PreviewDatasetVersionResponses = {
+    200: DatasetPreview;
+};
+
+export type PreviewDatasetVersionResponse = PreviewDatasetVersionResponses[keyof PreviewDatasetVersionResponses];
+
+export type SetDatasetTypesData = {
+    body: {
+        types: {
+            [key: string]: ColumnType;
+        };
+    };
+    path: {
+        dataset_id: string;
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/types';
+};
+
+export type SetDatasetTypesResponses = {
+    200: StoredDataset;
+};
+
+export type SetDatasetTypesResponse = SetDatasetTypesResponses[keyof SetDatasetTypesResponses];
+
+export type GetDatasetProfileData = {
+    body?: never;
+    path: {
+        dataset_id: string;
+        version: string;
+    };
+    query: {
+        target: string;
+    };
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/profile';
+};
+
+export type GetDatasetProfileResponses = {
+    200: DatasetProfile;
+};
+
+export type GetDatasetProfileResponse = GetDatasetProfileResponses[keyof GetDatasetProfileResponses];
+
+export type ProfileDatasetVersionData = {
+    body: {
+        target: string;
+    };
+    path: {
+        dataset_id: string;
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/profile';
+};
+
+export type ProfileDatasetVersionResponses = {
+    200: TargetProfile;
+};
+
+export type ProfileDatasetVersionResponse = ProfileDatasetVersionResponses[keyof ProfileDatasetVersionResponses];

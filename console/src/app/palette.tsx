@@ -1,7 +1,7 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { useQuery } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
-import { Activity, Box, CircleUser, FlaskConical, House, Moon, Search, Settings2, Sun } from 'lucide-react';
+import { Activity, Box, CircleUser, Database, FlaskConical, House, Moon, Search, Settings2, Sun } from 'lucide-react';
 import { useDeferredValue, useId, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { tabs as account } from '~/features/account/tabs';
 import { isOpenTo, sections } from '~/features/admin/nav';
@@ -12,14 +12,14 @@ import { setTheme } from './theme';
 
 interface Command {
   id: string;
-  group: 'Go to' | 'Experiments' | 'Runs' | 'Models' | 'Actions';
+  group: 'Go to' | 'Experiments' | 'Runs' | 'Models' | 'Data' | 'Actions';
   label: string;
   note?: string;
   icon: ReactNode;
   run: () => void;
 }
 
-/** ⌘K: finds experiments, runs and models of the project, and runs actions. */
+/** ⌘K: finds experiments, runs, models and datasets of the project, and runs actions. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const project = useProject();
   const [text, setText] = useState('');
@@ -64,8 +64,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               aria-expanded="true"
               aria-controls={listId}
               aria-activedescendant={commands[chosen] ? `${listId}-${commands[chosen].id}` : undefined}
-              aria-label="Find an experiment, run or model, or run an action"
-              placeholder="Find an experiment, run or model…"
+              aria-label="Find an experiment, run, model or dataset, or run an action"
+              placeholder="Find an experiment, run, model or dataset…"
               className="h-12 w-full bg-transparent text-base outline-none"
               value={text}
               onChange={(event) => {
@@ -123,6 +123,7 @@ function useFixedCommands(project: string): Command[] {
     { id: 'home', group: 'Go to', label: 'Home', icon: <House />, run: () => void navigate({ to: '/p/$project', params }) },
     { id: 'experiments', group: 'Go to', label: 'Experiments', icon: <FlaskConical />, run: () => void navigate({ to: '/p/$project/experiments', params }) },
     { id: 'models', group: 'Go to', label: 'Models', icon: <Box />, run: () => void navigate({ to: '/p/$project/models', params }) },
+    { id: 'data', group: 'Go to', label: 'Data', icon: <Database />, run: () => void navigate({ to: '/p/$project/datasets', params }) },
     ...sections.flatMap((section) =>
       section.places
         .filter((place) => isOpenTo(place, me) && !place.to.endsWith('/mailbox'))
@@ -159,6 +160,13 @@ function useFoundCommands(project: string, found: Awaited<ReturnType<typeof find
       label: m.name,
       icon: <Box />,
       run: () => void navigate({ to: '/p/$project/models/$name', params: { project, name: m.name } }),
+    })),
+    ...found.datasets.map((d): Command => ({
+      id: `dataset-${d.id}`,
+      group: 'Data',
+      label: d.name,
+      icon: <Database />,
+      run: () => void navigate({ to: '/p/$project/datasets/$datasetId', params: { project, datasetId: d.id } }),
     })),
   ];
 }

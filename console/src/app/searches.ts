@@ -58,6 +58,18 @@ export function compareSearch(s: Raw) {
   });
 }
 
+export const datasetTabs = ['columns', 'issues', 'relations', 'rows', 'versions', 'about'] as const;
+export type DatasetTab = (typeof datasetTabs)[number];
+export function datasetSearch(s: Raw) {
+  return compact({
+    /** Absent means the newest. */
+    version: asNumber(s['version'], 1, Number.MAX_SAFE_INTEGER),
+    tab: asOneOf(s['tab'], datasetTabs),
+    /** The column that is to be predicted. */
+    target: asString(s['target']),
+  });
+}
+
 export function modelSearch(s: Raw) {
   return compact({ path: asString(s['path']) });
 }

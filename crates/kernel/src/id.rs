@@ -122,6 +122,8 @@ ids! {
     TokenFamilyId, TokenFamily, "tfm_";
     /// A letter to be sent by mail.
     MailId, Mail, "mail_";
+    /// A stored dataset.
+    DatasetId, Dataset, "dat_";
 }
 
 impl<K> fmt::Display for Id<K>

@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod authz;
 pub mod backup;
+pub mod child;
 pub mod config;
 pub mod events;
 pub mod health;

@@ -8,6 +8,8 @@ mod audit;
 mod audit_retention;
 #[path = "platform/backup.rs"]
 mod backup;
+#[path = "platform/child.rs"]
+mod child;
 #[path = "platform/http.rs"]
 mod http;
 #[path = "platform/jobs.rs"]

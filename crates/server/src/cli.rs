@@ -111,6 +111,9 @@ pub(crate) enum Command {
     Predict(PredictOptions),
     /// Say why a model predicts what it predicts for the rows of a table.
     Explain(ExplainOptions),
+    /// Do one piece of work for a server, which starts this by itself.
+    #[command(hide = true)]
+    JobChild,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -368,6 +371,7 @@ mod tests {
             "rhiza audit verify",
             "rhiza tokens rotate-signing-key --data-dir d",
             "rhiza backup create out --data-dir d",
+            "rhiza job-child",
             "rhiza import mlflow --uri http://h:5000 --project p --experiment a --experiment b --deleted --data-dir d",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|e| panic!("{line}: {e}"));

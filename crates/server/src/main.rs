@@ -23,6 +23,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Its limits hold for the threads that are started after them, so there must be none yet.
+    if matches!(cli.command, Command::JobChild) {
+        return commands::job_child::run();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::failed(format!("cannot start the runtime: {error}"))),
@@ -59,5 +63,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Automl(options) => commands::automl::run(options).await,
         Command::Predict(options) => commands::predict::run(options).await,
         Command::Explain(options) => commands::explain::run(options).await,
+        Command::JobChild => Err(Failure::failed("a child does its work before the runtime starts")),
     }
 }

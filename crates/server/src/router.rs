@@ -19,6 +19,7 @@ use rhiza_platform::mail::{self, MailsState, Post, PostOptions, SendMail};
 use rhiza_platform::runtime::Tasks;
 use rhiza_platform::secrets::Sealer;
 use rhiza_tracking::artifacts::CollectGarbage;
+use rhiza_tracking::datasets::ReadDataset;
 use rhiza_tracking::maintenance::{self, PurgeDeleted};
 use rhiza_tracking::{TrackingState, workspaces};
 use rhiza_web::{ErrorShape, Origin, OriginPolicy, TrustedProxies, WebConfig};
@@ -79,6 +80,7 @@ impl Application {
         let identity = Identity::new(db.clone(), env.clone(), options)?;
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token()).with_quotas(quotas.clone());
+        let tracking = tracking.with_upload_limit(upload_limit(config));
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
         let delivery = wiring::delivery(config).map_err(|e| Failure::usage(e.to_string()))?;
@@ -97,7 +99,7 @@ impl Application {
             jobs::router().with_state(jobs),
             mail::router().with_state(mails),
             quota::router().with_state(quotas.clone()),
-            rhiza_tracking::router().with_state(tracking),
+            rhiza_tracking::router().with_state(tracking.clone()),
             workspaces::router().with_state(wiring::workspaces(&identity, blobs.can_presign())),
         ])
         .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
@@ -124,9 +126,22 @@ impl Application {
             .register(Arc::new(PurgeDeleted::new(db.clone(), deleted_grace(config))))
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
-            .schedule(maintenance::COLLECT_SCHEDULE);
+            .schedule(maintenance::COLLECT_SCHEDULE)
+            .register(Arc::new(read_dataset(config, env, &tracking)?));
         Ok(Self { router, document, worker, ingest, health, identity, limiter, quotas, denials })
     }
+}
+
+fn read_dataset(config: &Config, env: &Env, tracking: &TrackingState) -> Result<ReadDataset, Failure> {
+    let unusable = |e: std::io::Error| Failure::failed(format!("the folder work in the data folder is unusable: {e}"));
+    let workshop = wiring::workshop(config, env).map_err(unusable)?;
+    let client = wiring::outbound_to_files(config, env).map_err(|e| Failure::usage(e.to_string()))?;
+    Ok(ReadDataset::new(tracking, workshop, client))
+}
+
+/// The longest file, in bytes.
+fn upload_limit(config: &Config) -> Option<u64> {
+    Some(config.storage.upload_limit_mib).filter(|mib| *mib > 0).map(|mib| mib.saturating_mul(1 << 20))
 }
 
 fn limiter(config: &Config, env: &Env) -> Result<Limiter, Failure> {

@@ -1,14 +1,16 @@
 //! Where one slice meets another: each seam is a port of the consumer, put on the provider here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rhiza_identity::{Identity, IdentityError, OidcProvider, ProjectRef};
 use rhiza_kernel::{Env, OrgScope};
 use rhiza_platform::authz::Principal;
+use rhiza_platform::child::{ChildLimits, Children, Workshop};
 use rhiza_platform::config::{Config, OutboundConfig};
 use rhiza_platform::mail::{Delivery, MailFault, Recipients, SmtpAddress, SmtpOptions};
-use rhiza_platform::outbound::{Outbound, OutboundError};
+use rhiza_platform::outbound::{GuardedClient, Limits, Outbound, OutboundError, Purpose};
 use rhiza_store::{Db, StoreError};
 use rhiza_tracking::workspaces::{Workspace, Workspaces, WorkspacesState};
 use rhiza_tracking::{TrackingError, TrackingResult};
@@ -77,7 +79,7 @@ pub(crate) fn delivery(config: &Config) -> Result<Delivery, MailFault> {
         credentials: user.map(|user| (user, mail.smtp_password.expose_secret().into())),
         from: mail.from.clone(),
         authority,
-        timeout: std::time::Duration::from_secs(mail.smtp_timeout_seconds),
+        timeout: Duration::from_secs(mail.smtp_timeout_seconds),
     })
 }
 
@@ -106,4 +108,38 @@ pub(crate) fn outbound_to_providers(config: &Config, env: &Env) -> Result<Outbou
     let hosts = issuers.filter_map(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
     let allow = config.outbound.allow.iter().cloned().chain(hosts).collect();
     Outbound::new(&OutboundConfig { allow, ..config.outbound.clone() }, env.clone())
+}
+
+/// Where child processes work, and what each may use.
+pub(crate) fn workshop(config: &Config, env: &Env) -> std::io::Result<Workshop> {
+    let jobs = &config.jobs;
+    let threads = match jobs.child_threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    };
+    let limits = ChildLimits {
+        memory: jobs.child_memory_mib.saturating_mul(MIB),
+        processor: Duration::from_secs(jobs.child_processor_seconds),
+        file: CHILD_FILE,
+        open_files: CHILD_FILES,
+        threads,
+    };
+    Workshop::open(&config.data_dir.join("work"), Children::of_this_program()?, limits, env.clone())
+}
+
+const MIB: u64 = 1 << 20;
+/// A model of the largest kind is a fraction of this.
+const CHILD_FILE: u64 = 4 << 30;
+/// Children open their input and their results, one after the other.
+const CHILD_FILES: u64 = 256;
+
+/// The way to the files that people name by address. Large ones take their time; none may hang.
+pub(crate) fn outbound_to_files(config: &Config, env: &Env) -> Result<GuardedClient, OutboundError> {
+    let limits = Limits {
+        first_byte: Duration::from_secs(60),
+        silence: Duration::from_secs(30),
+        total: Some(Duration::from_secs(3600)),
+        ..Limits::default()
+    };
+    Outbound::new(&config.outbound, env.clone())?.client(Purpose::Other(limits))
 }

@@ -25,6 +25,8 @@ pub enum Code {
     PermissionDenied,
     /// The request clashes with the present state.
     ResourceConflict,
+    /// The thing has changed since the caller read it.
+    Stale,
     /// Too many requests.
     RequestLimitExceeded,
     /// The organisation's plan does not allow so much.
@@ -55,7 +57,7 @@ impl Code {
             Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PermissionDenied => "PERMISSION_DENIED",
-            Self::ResourceConflict => "RESOURCE_CONFLICT",
+            Self::ResourceConflict | Self::Stale => "RESOURCE_CONFLICT",
             Self::RequestLimitExceeded => "REQUEST_LIMIT_EXCEEDED",
             Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::InvalidState => "INVALID_STATE",
@@ -78,6 +80,7 @@ impl Code {
             Self::PermissionDenied | Self::FeatureDisabled => 403,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => 404,
             Self::ResourceConflict => 409,
+            Self::Stale => 412,
             Self::TooLarge => 413,
             Self::RequestLimitExceeded => 429,
             Self::InternalError => 500,
@@ -110,6 +113,7 @@ impl Code {
             Self::InvalidParameterValue | Self::BadRequest => ErrorCode::InvalidArgument,
             Self::TooLarge => ErrorCode::TooLarge,
             Self::ResourceAlreadyExists | Self::ResourceConflict | Self::InvalidState => ErrorCode::Conflict,
+            Self::Stale => ErrorCode::PreconditionFailed,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => ErrorCode::NotFound,
             Self::Unauthenticated => ErrorCode::Unauthenticated,
             Self::PermissionDenied | Self::FeatureDisabled => ErrorCode::PermissionDenied,

@@ -3,7 +3,9 @@
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::TrackingState;
-use crate::{artifacts, console, datasets, example, experiments, logged_models, metrics, protocol, registry, runs};
+use crate::{
+    artifacts, console, datasets, example, experiments, logged_models, metrics, protocol, registry, run_datasets, runs,
+};
 
 /// All routes with their full paths. MLflow's are served under `/ajax-api` and again under `/api`.
 pub fn router() -> OpenApiRouter<TrackingState> {
@@ -15,6 +17,7 @@ pub fn router() -> OpenApiRouter<TrackingState> {
         ))
         .merge(artifacts::root_router())
         .nest("/api/v1/tracking", native())
+        .nest("/api/v1", datasets::router())
 }
 
 fn mlflow() -> OpenApiRouter<TrackingState> {
@@ -24,7 +27,7 @@ fn mlflow() -> OpenApiRouter<TrackingState> {
         .merge(logged_models::http::router())
         .merge(registry::http::router())
         .merge(artifacts::router())
-        .merge(datasets::router())
+        .merge(run_datasets::router())
 }
 
 /// Routes of our own, for the console.

@@ -1,8 +1,9 @@
 //! Experiment tracking and the model registry, speaking MLflow's protocol so exactly that its clients cannot tell.
 //!
 //! Each folder is one part of it: `experiments`, `runs` (with parameters, tags, batches and search), `metrics`
-//! (series, segments, histories), `logged_models`, `registry`, `artifacts`. `protocol` holds MLflow's manners,
-//! `search` its filter grammar.
+//! (series, segments, histories), `logged_models`, `registry`, `artifacts`, `run_datasets` (what went into runs, as clients
+//! tell it), `datasets` (those that are kept here, with versions). `protocol` holds MLflow's manners, `search` its filter
+//! grammar.
 
 pub mod artifacts;
 pub mod console;
@@ -18,6 +19,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod protocol;
 pub mod registry;
+pub mod run_datasets;
 pub mod runs;
 pub mod search;
 mod state;
@@ -40,6 +42,7 @@ pub const MIGRATIONS: MigrationSet = MigrationSet {
             sql: include_str!("migrations/0002_models_and_artifacts.sql"),
         },
         Migration { version: 3, name: "console", sql: include_str!("migrations/0003_console.sql") },
+        Migration { version: 4, name: "datasets", sql: include_str!("migrations/0004_datasets.sql") },
     ],
 };
 

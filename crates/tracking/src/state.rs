@@ -25,6 +25,8 @@ pub struct TrackingParts {
     pub blobs: Blobs,
     /// What organisations may store; without it, as much as they like.
     pub(crate) quotas: Option<Quotas>,
+    /// The longest file, in bytes.
+    pub(crate) upload_limit: Option<u64>,
     pub(crate) ids: Ids,
     pub(crate) ingest: Ingest,
     /// Ends answers that have no end of their own.
@@ -48,7 +50,10 @@ impl TrackingState {
         let (ingest, worker) = Ingest::new(db.clone());
         let ids = Ids::new(db.clone(), env.clone());
         let streams = CancellationToken::new();
-        (Self(Arc::new(TrackingParts { db, env, blobs, quotas: None, ids, ingest, streams })), Worker(worker))
+        (
+            Self(Arc::new(TrackingParts { db, env, blobs, quotas: None, upload_limit: None, ids, ingest, streams })),
+            Worker(worker),
+        )
     }
 
     /// The same state, whose event streams end when `shutdown` is cancelled.
@@ -66,6 +71,14 @@ impl TrackingState {
     pub fn with_quotas(self, quotas: Quotas) -> Self {
         let mut parts = Arc::unwrap_or_clone(self.0);
         parts.quotas = Some(quotas);
+        Self(Arc::new(parts))
+    }
+
+    /// The same state, which stores no file longer than `bytes`; any length when absent.
+    #[must_use]
+    pub fn with_upload_limit(self, bytes: Option<u64>) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        parts.upload_limit = bytes;
         Self(Arc::new(parts))
     }
 }

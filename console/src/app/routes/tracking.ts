@@ -1,5 +1,5 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
-import { compareSearch, experimentsSearch, modelSearch, runSearch, runsSearch } from '../searches';
+import { compareSearch, datasetSearch, experimentsSearch, modelSearch, runSearch, runsSearch } from '../searches';
 import { asString, compact } from '../search';
 import { projectRoute } from './root';
 
@@ -60,4 +60,16 @@ const loggedModelRoute = createRoute({
   validateSearch: modelSearch,
   component: lazyRouteComponent(() => import('~/features/registry/logged-model-page'), 'LoggedModelPage'),
 });
-export const trackingRoutes = [homeRoute, experimentsRoute, runsRoute, loggedModelsRoute, runRoute, compareRoute, modelsRoute, modelRoute, versionRoute, loggedModelRoute] as const;
+const datasetsRoute = createRoute({
+  getParentRoute: () => projectRoute,
+  path: '/datasets',
+  validateSearch: (s: Record<string, unknown>) => compact({ q: asString(s['q']) }),
+  component: lazyRouteComponent(() => import('~/features/datasets/datasets-page'), 'DatasetsPage'),
+});
+const datasetRoute = createRoute({
+  getParentRoute: () => projectRoute,
+  path: '/datasets/$datasetId',
+  validateSearch: datasetSearch,
+  component: lazyRouteComponent(() => import('~/features/datasets/dataset-page'), 'DatasetPage'),
+});
+export const trackingRoutes = [homeRoute, experimentsRoute, runsRoute, loggedModelsRoute, runRoute, compareRoute, modelsRoute, modelRoute, versionRoute, loggedModelRoute, datasetsRoute, datasetRoute] as const;

@@ -92,6 +92,8 @@ fn check_server(config: &Config, faults: &mut Vec<Fault>) {
         ("identity.session_days", u64::from(config.identity.session_days)),
         ("identity.password_hashers", config.identity.password_hashers as u64),
         ("jobs.concurrency", config.jobs.concurrency as u64),
+        ("jobs.child_memory_mib", config.jobs.child_memory_mib),
+        ("jobs.child_processor_seconds", config.jobs.child_processor_seconds),
     ] {
         if value == 0 {
             faults.push(Fault::new(name, "must be at least 1"));

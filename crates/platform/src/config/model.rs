@@ -136,6 +136,9 @@ fn usual_scopes() -> Vec<String> {
 #[serde(deny_unknown_fields)]
 pub struct JobsConfig {
     pub concurrency: usize,
+    pub child_memory_mib: u64,
+    pub child_processor_seconds: u64,
+    pub child_threads: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

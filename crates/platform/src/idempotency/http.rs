@@ -41,7 +41,8 @@ pub fn layer(router: Router, db: Db, env: Env, tasks: Tasks) -> Router {
 async fn keep(State(keeper): State<Keeper>, request: Request, next: Next) -> Response {
     let concerned = request.method() == Method::POST
         && request.uri().path().starts_with(NATIVE)
-        && request.headers().contains_key(IDEMPOTENCY_KEY);
+        && request.headers().contains_key(IDEMPOTENCY_KEY)
+        && !is_file(request.headers());
     // Public routes have no caller: signing in twice is harmless, and setting up twice is refused anyway.
     let principal = principal_of(request.extensions());
     let (true, Some(principal)) = (concerned, principal) else { return next.run(request).await };
@@ -49,6 +50,13 @@ async fn keep(State(keeper): State<Keeper>, request: Request, next: Next) -> Res
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
+}
+
+/// A file is streamed and never held here. What is made of it is known by its content, so that sending it twice makes it once.
+fn is_file(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.map(|given| given.split(';').next().unwrap_or_default().trim());
+    essence.is_some_and(|essence| !essence.eq_ignore_ascii_case("application/json"))
 }
 
 impl Keeper {

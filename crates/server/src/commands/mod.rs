@@ -13,6 +13,7 @@ mod import_copy;
 mod import_files;
 mod import_registry;
 mod import_wire;
+pub(crate) mod job_child;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod predict;

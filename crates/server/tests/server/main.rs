@@ -11,6 +11,7 @@
 mod audit;
 mod backup;
 mod command_line;
+mod datasets;
 mod lifecycle;
 mod models;
 mod process;

@@ -115,9 +115,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server and waits until it would serve.
     pub(crate) fn start(place: &Place) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    /// As [`Server::start`], with these variables over the settings.
+    pub(crate) fn start_with(place: &Place, variables: &[(&str, &str)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = format!("127.0.0.1:{port}");
-        let mut child = rhiza(&place.command(&["serve", "--listen", &listen])).spawn().unwrap();
+        let mut command = rhiza(&place.command(&["serve", "--listen", &listen]));
+        let mut child = command.envs(variables.iter().copied()).spawn().unwrap();
         let errors = child.stderr.take().unwrap();
         // Somebody must read the log, or a full pipe would stop the server.
         std::thread::spawn(move || {

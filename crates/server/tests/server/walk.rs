@@ -7,6 +7,7 @@ mod roles;
 mod table;
 mod table_access;
 mod table_account;
+mod table_datasets;
 mod table_mlflow;
 pub(crate) mod world;
 
@@ -222,7 +223,7 @@ fn other_projects_see_nothing(world: &World, operations: &[Operation], first: &T
     let other = world.things(&world.first);
     let key = world.key_of(&other.project);
     let tracked =
-        |o: &&Operation| ["mlflow", "/tracking/", "/jobs", "get-artifact"].iter().any(|part| o.path.contains(part));
+        |o: &&Operation| ["mlflow", "/tracking/", "/datasets", "/jobs", "get-artifact"].iter().any(|part| o.path.contains(part));
     let mut wrong = Vec::new();
     for operation in operations.iter().filter(|o| !o.public).filter(tracked) {
         for call in calls(&operation.id, first, &other).unwrap().iter().filter(|c| c.effect == Effect::Read) {

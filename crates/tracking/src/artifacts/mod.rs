@@ -15,9 +15,11 @@ pub mod system;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use http_files::{FileContent, Offer, send as send_file};
 pub use http_mlflow::{root_router, router};
 pub use http_native::native_router;
 pub use http_proxy::proxy_router;
 pub use jobs::CollectGarbage;
 pub use model::{Artifact, Entry};
+pub(crate) use service::no_artifact;
 pub use service::{Artifacts, blob_error};

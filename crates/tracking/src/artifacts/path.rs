@@ -9,6 +9,9 @@ const PATH_MAX: usize = 2048;
 /// Longest name of a file or folder, in bytes: what file systems take, so that a tree can be downloaded.
 const NAME_MAX: usize = 255;
 
+/// Begins the names of folders in which we keep what is no artifact: [`clean`] refuses it, so no client's path leads there.
+pub(crate) const OURS: char = '#';
+
 /// The refusal of a path.
 #[must_use]
 pub fn invalid() -> TrackingError {
@@ -22,7 +25,7 @@ pub fn invalid() -> TrackingError {
 /// `Invalid path` for absolute paths, `..`, control characters, backslashes and over-long names.
 pub fn clean(text: &str) -> TrackingResult<String> {
     let decoded = decode_fully(text);
-    if decoded.starts_with('/') || decoded.contains(['#', '\\']) || decoded.chars().any(char::is_control) {
+    if decoded.starts_with('/') || decoded.contains([OURS, '\\']) || decoded.chars().any(char::is_control) {
         return Err(invalid());
     }
     if has_drive(&decoded) || decoded.contains('\u{fffd}') {

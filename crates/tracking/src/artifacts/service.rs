@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::Stream;
 use rhiza_kernel::{BlobId, TypedId as _};
 use rhiza_platform::limits::quota::QuotaExceeded;
-use rhiza_store::{BlobError, MultipartPart, Tx};
+use rhiza_store::{BlobError, MultipartPart, StoredBlob, Tx};
 use serde_json::json;
 
 use super::model::{Artifact, Entry};
@@ -35,7 +35,8 @@ pub fn blob_error(error: BlobError) -> TrackingError {
     use rhiza_kernel::Coded as _;
     let code = match &error {
         BlobError::NotFound => Code::ResourceDoesNotExist,
-        BlobError::TooLarge { .. } | BlobError::Interrupted(_) => Code::BadRequest,
+        BlobError::TooLarge { .. } => Code::TooLarge,
+        BlobError::Interrupted(_) => Code::BadRequest,
         BlobError::Range { .. } => Code::InvalidParameterValue,
         BlobError::Unsupported => Code::NotImplemented,
         BlobError::Full(_) | BlobError::Remote(_) => Code::TemporarilyUnavailable,
@@ -46,7 +47,7 @@ pub fn blob_error(error: BlobError) -> TrackingError {
 
 /// The refusal of a path with nothing there.
 #[must_use]
-pub(super) fn no_artifact(path: &str) -> TrackingError {
+pub(crate) fn no_artifact(path: &str) -> TrackingError {
     TrackingError::missing(format!("No such artifact: '{path}'"))
 }
 
@@ -94,31 +95,59 @@ impl Artifacts {
         refuse_clash(&tx, caller, path).await?;
         let replaced = store::find(&tx, &caller.scope, path).await?.map_or(0, |old| old.size);
         tx.rollback().await?;
-        let room = self.room(caller, announced.unwrap_or(0), replaced).await?;
-        let id: BlobId = self.state.env.new_id();
-        let stored = match self.state.blobs.put(id, body, room).await {
-            // The upload did not say how long it is, and was cut off where the plan ends.
-            Err(BlobError::TooLarge { limit }) if room == Some(limit) => {
-                self.room(caller, limit.saturating_add(1), replaced).await?;
-                return Err(blob_error(BlobError::TooLarge { limit }));
-            }
-            stored => stored.map_err(blob_error)?,
-        };
+        let stored = self.receive(caller, announced, replaced, body).await?;
         let artifact =
             Artifact { path: path.to_owned(), blob: stored.id, size: stored.size, checksum: stored.checksum };
         let written = self.write(caller, &artifact).await;
-        if written.is_err() && self.state.blobs.delete(id).await.is_err() {
-            // Nothing refers to it: the garbage collector finds it.
-            tracing::debug!(blob = %id, "a blob without a row was left to the garbage collector");
+        if written.is_err() {
+            self.give_up(stored.id).await;
         }
         written.map(|()| artifact)
+    }
+
+    /// Stores the bytes of `body`, which take the place of `replaced` others. No file has them yet: [`Artifacts::place`]
+    /// gives them to one, [`Artifacts::give_up`] removes them.
+    pub(crate) async fn receive<S, E>(
+        &self,
+        caller: &Caller,
+        announced: Option<u64>,
+        replaced: u64,
+        body: S,
+    ) -> TrackingResult<StoredBlob>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: std::fmt::Display,
+    {
+        let room = self.room(caller, announced.unwrap_or(0), replaced).await?;
+        let most = [room, self.state.upload_limit].into_iter().flatten().min();
+        match self.state.blobs.put(self.state.env.new_id(), body, most).await {
+            // The upload did not say how long it is, and was cut off where the plan ends.
+            Err(BlobError::TooLarge { limit }) if room == Some(limit) => {
+                self.room(caller, limit.saturating_add(1), replaced).await?;
+                Err(blob_error(BlobError::TooLarge { limit }))
+            }
+            stored => stored.map_err(blob_error),
+        }
+    }
+
+    /// Removes bytes that no file has.
+    pub(crate) async fn give_up(&self, blob: BlobId) {
+        if self.state.blobs.delete(blob).await.is_err() {
+            // Nothing refers to it: the garbage collector finds it.
+            tracing::debug!(%blob, "a blob without a row was left to the garbage collector");
+        }
+    }
+
+    /// Makes the file in the caller's transaction.
+    pub(crate) async fn place(&self, tx: &Tx, caller: &Caller, artifact: &Artifact) -> TrackingResult<()> {
+        let stored = store::put(tx, &caller.scope, artifact, self.state.env.now()).await?;
+        self.settle(caller, stored)
     }
 
     async fn write(&self, caller: &Caller, artifact: &Artifact) -> TrackingResult<()> {
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
         refuse_clash(&tx, caller, &artifact.path).await?;
-        let stored = store::put(&tx, &caller.scope, artifact, self.state.env.now()).await?;
-        self.settle(caller, stored)?;
+        self.place(&tx, caller, artifact).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -161,7 +190,9 @@ impl Artifacts {
     /// Database failures.
     pub async fn list(&self, caller: &Caller, folder: &str) -> TrackingResult<Vec<Entry>> {
         let tx = self.state.db.read(&caller.scope.org_scope()).await?;
-        store::list(&tx, &caller.scope, folder).await
+        let mut entries = store::list(&tx, &caller.scope, folder).await?;
+        entries.retain(|entry| !entry.name.starts_with(path::OURS));
+        Ok(entries)
     }
 
     /// Removes a file, or a folder with all that is in it; that nothing was there is no error.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rhiza_identity::KeyText;
-use rhiza_kernel::{Env, KeyId, OrgId, ProjectId, ProjectScope, RoleId, UserId};
+use rhiza_kernel::{DatasetId, Env, KeyId, OrgId, ProjectId, ProjectScope, RoleId, UserId};
 use rhiza_platform::authz::SESSION_COOKIE;
 use rhiza_platform::jobs::{self, NewJob};
 use rhiza_store::{Db, Tx, Value as Bind, binds};
@@ -133,6 +133,8 @@ impl World {
             self.server.call("PUT", &path, key, &Payload::Bytes(name("note").into_bytes()));
         }
 
+        let note_folder = folder.clone();
+
         let registered = name("registered");
         post(
             "registered-models/create",
@@ -188,6 +190,7 @@ impl World {
             family: text(&call("POST", "/api/v1/auth/tokens", json!({"name": name("client")}))["family"]),
             session: self.sign_in(key).0,
             job: self.job(key),
+            dataset: self.dataset(key, &name("data"), &format!("{note_folder}/note.txt")),
             passkey: self.passkey(key),
             mark,
         }
@@ -297,6 +300,58 @@ impl World {
         })
     }
 
+    /// A dataset of two versions that have been read, as the job would leave them. Their bytes are the file at `path`.
+    fn dataset(&self, key: &str, name: &str, path: &str) -> String {
+        let (scope, id): (_, DatasetId) = (self.scope(key), self.env.new_id());
+        let (org, project, now) = (scope.org.uuid(), scope.project.uuid(), self.env.now());
+        let columns = ["a", "b"].map(|column| json!({"name": column, "type": "numeric", "chosen": false}));
+        let schema = json!({"columns": columns, "dialect": null, "notes": [name]});
+        RUNTIME.block_on(async {
+            let tx = self.db.write(&scope.org_scope()).await.unwrap();
+            tx.execute(
+                "INSERT INTO stored_datasets (dataset_id, org_id, project_id, name, description, latest, revision, created_by,
+                                              created_at, updated_at)
+                 VALUES ($1, $2, $3, $4, $4, 2, 1, 'somebody', $5, $5)",
+                binds![id.uuid(), org, project, name, now],
+            )
+            .await
+            .unwrap();
+            for version in [1_i64, 2] {
+                tx.execute(
+                    "INSERT INTO dataset_versions (dataset_id, version, org_id, project_id, state, source, types, format, digest,
+                                                   path, size_bytes, row_count, column_count, quality, schema_json, profile,
+                                                   preview, created_by, created_at, read_at)
+                     VALUES ($1, $2, $3, $4, 'ready', $5, $6, 'csv', $7, $8, 1, 1, 2, 100, $9, $10, $11, 'somebody', $12, $12)",
+                    binds![
+                        id.uuid(),
+                        version,
+                        org,
+                        project,
+                        json!({"kind": "upload", "file": name}),
+                        json!({}),
+                        format!("digest of {name}"),
+                        path,
+                        schema.clone(),
+                        json!({"rows": 1, "note": name}),
+                        json!({"columns": ["a", "b"], "rows": [[name, null]]}),
+                        now
+                    ],
+                )
+                .await
+                .unwrap();
+            }
+            tx.execute(
+                "INSERT INTO dataset_profiles (dataset_id, version, target, org_id, profile, created_at)
+                 VALUES ($1, 1, 'a', $2, $3, $4)",
+                binds![id.uuid(), org, json!({"rows": 1, "note": name}), now],
+            )
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+        });
+        id.to_string()
+    }
+
     /// A key of the first organisation's owner that belongs to another project.
     pub(crate) fn key_of(&self, project: &str) -> String {
         let payload = Payload::Json(json!({"name": "elsewhere", "scopes": ["*"]}));
@@ -374,6 +429,8 @@ pub(crate) struct Things {
     pub(crate) family: String,
     pub(crate) session: String,
     pub(crate) job: String,
+    /// A dataset of two versions, named `data-` and the mark.
+    pub(crate) dataset: String,
 }
 
 impl Things {
@@ -388,6 +445,7 @@ impl Things {
             &self.key,
             &self.session,
             &self.job,
+            &self.dataset,
             &self.role,
             &self.member,
             &self.service_account,
