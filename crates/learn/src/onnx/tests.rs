@@ -92,7 +92,8 @@ fn what_is_exported_can_be_imported() {
     let codes: Vec<u32> = y.iter().map(|y| u32::from(*y > 0.0) + u32::from(*y > 1.0)).collect();
     let classes = Target::classes(codes, 3).unwrap();
     let numbers = Target::numbers(y).unwrap();
-    for matrix in [&numeric] {
+    {
+        let matrix = &numeric;
         let squared =
             boost::fit(matrix, &numbers, &Params { rounds: 5, ..Params::new(Loss::Squared) }, &Never).unwrap();
         comes_back(&squared.ensemble, matrix);
