@@ -75,11 +75,13 @@ fn predict(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let batch = predictor.raw_rows(&test)?;
     let whole = start.elapsed().as_secs_f64();
     println!(
-        "{{\"bytes\": {}, \"load_ms\": {:.3}, \"load_worst_ms\": {:.3}, \"prepare_ms\": {:.3}, \"row_us\": {:.2}, \"row_p99_us\": {:.2}, \"batch_us_per_row\": {:.3}, \"sum\": {}}}",
+        "{{\"bytes\": {}, \"load_least_ms\": {:.3}, \"load_ms\": {:.3}, \"load_worst_ms\": {:.3}, \"prepare_ms\": {:.3}, \"row_least_us\": {:.2}, \"row_us\": {:.2}, \"row_p99_us\": {:.2}, \"batch_us_per_row\": {:.3}, \"sum\": {}}}",
         file.len(),
+        loads[0] * 1e3,
         loads[10] * 1e3,
         loads[19] * 1e3,
         prepare * 1e3,
+        singles[0] * 1e6,
         singles[singles.len() / 2] * 1e6,
         singles[singles.len() * 99 / 100] * 1e6,
         whole * 1e6 / (test.len() / width) as f64,
