@@ -1,4 +1,19 @@
-//! Why a model says what it says. Values in, values out: no I/O, no clock, no global randomness.
+//! Why a model says what it says. Values in, values out: no I/O, no clock, no global randomness; the same input and seed give the
+//! same bits whatever the number of threads.
+//!
+//! | question | of tree ensembles | of any model ([`Predict`]) |
+//! |---|---|---|
+//! | what each column adds to a prediction | [`TreeExplainer::explain`] (exact, by the training rows' turns), [`TreeExplainer::explain_against`] (exact, against a background) | [`KernelShap`], [`PermutationShap`] (with standard errors); [`LinearExplainer`] for linear ones |
+//! | what pairs of columns add together | [`TreeExplainer::interactions`] (exact) | |
+//! | a simple model nearby | | [`LimeTabular`], [`LimeText`] |
+//! | a rule that suffices | | [`Anchors`] |
+//! | what would have to be different | | [`Counterfactuals`] |
+//! | how the prediction moves with a column | | [`partial_dependence`] with the line of each row, [`partial_dependence_surface`], [`ale`], [`ale_of_categories`] |
+//! | what a column is worth | [`Explanation::summary`], [`Explanation::importance`] | [`PermutationImportance`], [`DropColumnImportance`] |
+//! | pictures of many explanations | [`Explanation::beeswarm`], [`Explanation::dependence`] | |
+//!
+//! Tables are [`Rows`]: numbers row by row, NaN for "missing", categories as their codes. A model is anything that implements
+//! [`Predict`]: a [`rhiza_learn::evaluate::Predictor`], its [`Raw`] outputs, or a [`Function`].
 
 mod anchors;
 mod bins;

@@ -25,8 +25,11 @@ use rayon::prelude::*;
 
 mod flat;
 
-/// Trees (for one row) or rows (in a batch) that go down in step.
+/// Rows of a batch that go down a tree in step; the tree is in the first-level cache by then.
 const LANES: usize = 8;
+/// Trees that one row goes down in step: most steps wait for the third-level cache, and processors keep about this many loads in
+/// flight.
+const TREES: usize = 16;
 /// Rows of a block: their numbers stay in the first-level cache while all trees pass over them.
 const BLOCK: usize = 64;
 

@@ -11,6 +11,9 @@ use super::{ExplainError, Rows, TreeExplainer};
 use fearless_simd::Level;
 use rayon::prelude::*;
 
+/// Numbers of a result at most.
+const MOST: usize = 1 << 30;
+
 /// Interaction values: a symmetric matrix of columns for each row and output, which adds up to the prediction less the base value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interactions {
@@ -63,12 +66,17 @@ impl TreeExplainer {
     /// [`TreeExplainer::explain`]. The result has `columns²` numbers per row and output.
     ///
     /// # Errors
-    /// [`ExplainError::Columns`] when the rows are not as wide as the ensemble's table.
+    /// [`ExplainError::Columns`] when the rows are not as wide as the ensemble's table, [`ExplainError::Setting`] when the result would
+    /// have more than 2^30 numbers: explain fewer rows at once.
     pub fn interactions(&self, rows: Rows<'_>) -> Result<Interactions, ExplainError> {
         let columns = self.ensemble.features.len();
         rows.expect("the table to explain", columns)?;
+        let size = columns.saturating_mul(columns).saturating_mul(self.ensemble.outputs());
+        if size.saturating_mul(rows.len()) > MOST {
+            let fault = format!("{} rows of {size} interactions each are too many at once", rows.len());
+            return Err(ExplainError::Setting { setting: "rows", fault });
+        }
         let plan = Plan::new(&self.ensemble, true);
-        let size = columns * columns * plan.base.len();
         let mut values = vec![0.0; rows.len() * size];
         let level = Level::new();
         values.par_chunks_mut(LANES * size).zip(rows.values().par_chunks(LANES * columns)).for_each(

@@ -85,22 +85,26 @@ pub(super) fn play<S: Simd, P: Sums, const Q: usize>(
             player.others = &tape.others[start as usize..end as usize];
         }
         match (step.kind, step.again) {
-            (Kind::Down, false) => player.down::<false, false>(step, block.values(step, turns, &mut odd), memory),
-            (Kind::Down, true) => player.down::<true, false>(step, block.values(step, turns, &mut odd), memory),
-            (Kind::DownRight, false) => player.down::<false, true>(step, block.values(step, turns, &mut odd), memory),
-            (Kind::DownRight, true) => player.down::<true, true>(step, block.values(step, turns, &mut odd), memory),
+            (Kind::Down, false) => player.down::<false>(step, block.values(step, turns, &mut odd), memory),
+            (Kind::Down, true) => player.down::<true>(step, block.values(step, turns, &mut odd), memory),
             (Kind::Turn, _) => player.turn(step, memory),
-            (Kind::UpBoth, false) => player.up::<P, false, false, false>(step, memory, sums),
-            (Kind::UpBoth, true) => player.up::<P, true, false, false>(step, memory, sums),
-            (Kind::UpRight, false) => player.up::<P, false, true, false>(step, memory, sums),
-            (Kind::UpRight, true) => player.up::<P, true, true, false>(step, memory, sums),
-            (Kind::UpLeft, false) => player.up::<P, false, false, true>(step, memory, sums),
-            (Kind::UpLeft, true) => player.up::<P, true, false, true>(step, memory, sums),
+            (Kind::Leaf, _) => memory.b[step.slot as usize] = [Lanes([step.left; LANES]); POINTS],
+            (Kind::Up, false) => player.up::<P, false>(step, memory, sums),
+            (Kind::Up, true) => player.up::<P, true>(step, memory, sums),
             (Kind::Twig, false) => player.twig::<P, false>(step, block.values(step, turns, &mut odd), memory, sums),
             (Kind::Twig, true) => player.twig::<P, true>(step, block.values(step, turns, &mut odd), memory, sums),
             (Kind::Pair, _) => {
-                if let Some(steps) = tape.steps.get(number - 1..number + 2).and_then(<[Step]>::first_chunk::<3>) {
-                    player.pair(steps, block, memory, sums);
+                if let Some([step, left, right]) =
+                    tape.steps.get(number - 1..number + 2).and_then(<[Step]>::first_chunk::<3>)
+                {
+                    let again = left.again || right.again;
+                    match (step.again, again) {
+                        _ if P::PAIRS => (),
+                        (false, false) => player.pair::<P, false, false>(step, left, right, block, memory, sums),
+                        (false, true) => player.pair::<P, false, true>(step, left, right, block, memory, sums),
+                        (true, false) => player.pair::<P, true, false>(step, left, right, block, memory, sums),
+                        (true, true) => player.pair::<P, true, true>(step, left, right, block, memory, sums),
+                    }
                 }
                 number += 2;
             }
@@ -135,14 +139,17 @@ struct Player<'a, S: Simd, const Q: usize> {
     /// `−1 / (1 − t)`: what a feature that the row has left the path by contributes to an interaction.
     off: [f64; POINTS],
     shapes: &'a [Shape],
+    /// The shape of a test on a new feature: `w = t`, `h = 1`.
+    new: Shape,
     others: &'a [Other],
 }
 
 impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
     #[inline(always)]
     fn new(simd: S, tape: &'a Tape) -> Self {
-        let mut player =
-            Self { simd, t: [f64x8::splat(simd, 0.0); Q], off: [0.0; POINTS], shapes: &tape.shapes, others: &[] };
+        let (t, off) = ([f64x8::splat(simd, 0.0); Q], [0.0; POINTS]);
+        let new = Shape { w: tape.nodes, h: [1.0; POINTS] };
+        let mut player = Self { simd, t, off, shapes: &tape.shapes, new, others: &[] };
         for (q, t) in player.t.iter_mut().enumerate() {
             *t = f64x8::splat(simd, tape.nodes[q]);
             player.off[q] = -1.0 / (1.0 - tape.nodes[q]);
@@ -193,7 +200,7 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
     }
 
     #[inline(always)]
-    fn down<const AGAIN: bool, const RIGHT: bool>(&self, step: &Step, values: &Lanes, memory: &mut Memory) {
+    fn down<const AGAIN: bool>(&self, step: &Step, values: &Lanes, memory: &mut Memory) {
         let level = step.level as usize;
         let share = self.splat(step.share);
         let shape = self.shape::<AGAIN>(step);
@@ -204,8 +211,7 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
             for q in 0..Q {
                 let g = self.load(&own[q], half);
                 let r = s.mul_add(self.w::<AGAIN>(shape, q), share);
-                let left = g * r;
-                store(if RIGHT { g - left } else { left }, &mut child[q], half);
+                store(g * r, &mut child[q], half);
             }
         }
     }
@@ -224,12 +230,7 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
     }
 
     #[inline(always)]
-    fn up<P: Sums, const AGAIN: bool, const LEFT: bool, const RIGHT: bool>(
-        &self,
-        step: &Step,
-        memory: &mut Memory,
-        sums: &mut P,
-    ) {
+    fn up<P: Sums, const AGAIN: bool>(&self, step: &Step, memory: &mut Memory, sums: &mut P) {
         let level = step.level as usize;
         let share = self.splat(step.share);
         let shape = self.shape::<AGAIN>(step);
@@ -243,8 +244,8 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
             let mut total = self.splat(0.0);
             let mut parts = [total; Q];
             for q in 0..Q {
-                let left = if LEFT { self.splat(step.left) } else { self.load(&left[q], half) };
-                let right = if RIGHT { self.splat(step.right) } else { self.load(&right[q], half) };
+                let left = self.load(&left[q], half);
+                let right = self.load(&right[q], half);
                 let difference = left - right;
                 let r = s.mul_add(self.w::<AGAIN>(shape, q), share);
                 store(r.mul_add(difference, right), &mut own[q], half);
@@ -284,41 +285,30 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
         }
     }
 
-    /// A fork with two twigs, in one go: nothing of the three passes through memory but what other forks want.
+    /// A fork with two twigs, in one go: nothing of the three passes through memory but what other forks want. `AGAIN` where either
+    /// twig's feature was tested above.
     #[inline(always)]
-    fn pair<P: Sums>(&self, steps: &[Step; 3], block: &Block<'_>, memory: &mut Memory, sums: &mut P) {
-        let [own, left, right] = steps;
-        match [own.again, left.again, right.again] {
-            [false, false, false] => self.pair_of::<P, false, false, false>(steps, block, memory, sums),
-            [false, false, true] => self.pair_of::<P, false, false, true>(steps, block, memory, sums),
-            [false, true, false] => self.pair_of::<P, false, true, false>(steps, block, memory, sums),
-            [false, true, true] => self.pair_of::<P, false, true, true>(steps, block, memory, sums),
-            [true, false, false] => self.pair_of::<P, true, false, false>(steps, block, memory, sums),
-            [true, false, true] => self.pair_of::<P, true, false, true>(steps, block, memory, sums),
-            [true, true, false] => self.pair_of::<P, true, true, false>(steps, block, memory, sums),
-            [true, true, true] => self.pair_of::<P, true, true, true>(steps, block, memory, sums),
-        }
-    }
-
-    #[inline(always)]
-    fn pair_of<P: Sums, const OWN: bool, const LEFT: bool, const RIGHT: bool>(
+    fn pair<P: Sums, const OWN: bool, const AGAIN: bool>(
         &self,
-        [step, left, right]: &[Step; 3],
+        step: &Step,
+        left: &Step,
+        right: &Step,
         block: &Block<'_>,
         memory: &mut Memory,
         sums: &mut P,
     ) {
-        let planes = (block.plane(step), block.plane(left), block.plane(right));
-        let (shape, shape_l, shape_r) = (self.shape::<OWN>(step), self.shape::<LEFT>(left), self.shape::<RIGHT>(right));
+        let (plane, plane_l, plane_r) = (block.plane(step), block.plane(left), block.plane(right));
+        let shape = self.shape::<OWN>(step);
+        let (shape_l, shape_r) = (self.any_shape::<AGAIN>(left), self.any_shape::<AGAIN>(right));
         let (range_l, range_r) = (left.left - left.right, right.left - right.right);
         let middle_l = self.splat(left.share * range_l + left.right);
         let middle_r = self.splat(right.share * range_r + right.right);
         let share = self.splat(step.share);
         let (g, own) = (&memory.g[step.level as usize], &mut memory.b[step.slot as usize]);
         for half in 0..LANES / VECTOR {
-            let s = self.enter::<OWN>(step, planes.0, &mut memory.path, half);
-            let s_l = self.enter::<LEFT>(left, planes.1, &mut memory.path, half) * self.splat(range_l);
-            let s_r = self.enter::<RIGHT>(right, planes.2, &mut memory.path, half) * self.splat(range_r);
+            let s = self.enter::<OWN>(step, plane, &mut memory.path, half);
+            let s_l = self.enter_any::<AGAIN>(left, plane_l, &mut memory.path, half) * self.splat(range_l);
+            let s_r = self.enter_any::<AGAIN>(right, plane_r, &mut memory.path, half) * self.splat(range_r);
             let nought = self.splat(0.0);
             let (mut total, mut total_l, mut total_r) = (nought, nought, nought);
             for q in 0..Q {
@@ -326,10 +316,10 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
                 let r = s.mul_add(self.w::<OWN>(shape, q), share);
                 let g_l = g * r;
                 let g_r = g - g_l;
-                total_l = if LEFT { g_l.mul_add(self.splat(shape_l.h[q]), total_l) } else { total_l + g_l };
-                total_r = if RIGHT { g_r.mul_add(self.splat(shape_r.h[q]), total_r) } else { total_r + g_r };
-                let b_l = s_l.mul_add(self.w::<LEFT>(shape_l, q), middle_l);
-                let b_r = s_r.mul_add(self.w::<RIGHT>(shape_r, q), middle_r);
+                total_l = if AGAIN { g_l.mul_add(self.splat(shape_l.h[q]), total_l) } else { total_l + g_l };
+                total_r = if AGAIN { g_r.mul_add(self.splat(shape_r.h[q]), total_r) } else { total_r + g_r };
+                let b_l = s_l.mul_add(self.w::<AGAIN>(shape_l, q), middle_l);
+                let b_r = s_r.mul_add(self.w::<AGAIN>(shape_r, q), middle_r);
                 let difference = b_l - b_r;
                 store(r.mul_add(difference, b_r), &mut own[q], half);
                 let g = if OWN { g * self.splat(shape.h[q]) } else { g };
@@ -339,6 +329,27 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
             sums.add(self.simd, left.feature, half, s_l, total_l);
             sums.add(self.simd, right.feature, half, s_r, total_r);
         }
+    }
+
+    /// `s` of a twig that may or may not be on a feature tested above.
+    #[inline(always)]
+    fn enter_any<const AGAIN: bool>(
+        &self,
+        step: &Step,
+        values: &Lanes,
+        path: &mut [[Lanes; 3]],
+        half: usize,
+    ) -> f64x8<S> {
+        if AGAIN && step.again {
+            self.enter::<true>(step, values, path, half)
+        } else {
+            self.enter::<false>(step, values, path, half)
+        }
+    }
+
+    #[inline(always)]
+    fn any_shape<const AGAIN: bool>(&self, step: &Step) -> &Shape {
+        if AGAIN && !step.again { &self.new } else { self.shape::<AGAIN>(step) }
     }
 
     /// Hands a fork's contributions on.
@@ -367,7 +378,7 @@ impl<'a, S: Simd, const Q: usize> Player<'a, S, Q> {
                     let e = passed.mul_add(self.splat(other.on[q] - self.off[q]), self.splat(self.off[q]));
                     value = part.mul_add(e, value);
                 }
-                sums.pair(self.simd, step.feature, other.feature, half, s * value);
+                sums.pair(self.simd, other.pair, half, s * value);
             }
         }
     }

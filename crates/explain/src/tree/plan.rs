@@ -35,6 +35,7 @@
 use super::quadrature::gauss;
 use super::walk::{Walk, fuse};
 use rhiza_learn::ensemble::{Ensemble, Missing, Node, NodeKind, Test, Tree};
+use std::collections::BTreeMap;
 
 /// Points a tape handles at once; trees that need more have several tapes.
 pub(super) const POINTS: usize = 4;
@@ -73,8 +74,8 @@ impl Shape {
 /// Another feature on the path above a fork, as the interaction of the two needs it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Other {
-    /// Number among the features used.
-    pub feature: u32,
+    /// Number of the pair that it makes with the fork's.
+    pub pair: u32,
     /// Level of the last test on it.
     pub level: u32,
     /// The turn that counts there is "right".
@@ -88,16 +89,12 @@ pub(super) struct Other {
 pub(super) enum Kind {
     /// Enters a fork and prepares its left child.
     Down,
-    /// Enters a fork whose left child is a leaf and prepares its right child.
-    DownRight,
     /// Goes from the left child to the right one.
     Turn,
-    /// Leaves a fork both of whose children are forks.
-    UpBoth,
-    /// Leaves a fork with a leaf on the left.
-    UpRight,
-    /// Leaves a fork with a leaf on the right.
-    UpLeft,
+    /// Puts down the value of a leaf, where its sibling is a fork.
+    Leaf,
+    /// Leaves a fork.
+    Up,
     /// Enters and leaves a fork with two leaves.
     Twig,
     /// Enters and leaves a fork whose children are the two twigs of the next two steps.
@@ -118,7 +115,7 @@ pub(super) struct Step {
     pub level: u32,
     /// Level of the last test on the same feature.
     pub above: u32,
-    /// Where the fork's sum goes: twice its level, one more for a right child.
+    /// Where the fork's or leaf's sum goes: twice its level, one more for a right child.
     pub slot: u32,
     /// Number of the plane with the values to compare: twice the used feature's, one more where NaN goes left.
     pub plane: u32,
@@ -131,7 +128,7 @@ pub(super) struct Step {
     pub threshold: f64,
     /// Share of the rows that goes left.
     pub share: f64,
-    /// Value of the left leaf.
+    /// Value of the left leaf, or of the leaf.
     pub left: f64,
     /// Value of the right leaf.
     pub right: f64,
@@ -157,6 +154,8 @@ pub(super) struct Plan {
     /// What the ensemble says on average over its training rows, per raw output.
     pub base: Vec<f64>,
     pub levels: usize,
+    /// Pairs of used features that meet on a path, the lower number first, with their numbers; only where interactions are asked for.
+    pub pairs: BTreeMap<(u32, u32), u32>,
 }
 
 /// A fork's children, test and share, checked before.
@@ -215,6 +214,7 @@ impl Plan {
             used,
             base: ensemble.base.clone(),
             levels: 0,
+            pairs: BTreeMap::new(),
         };
         for (at, tree) in ensemble.trees.iter().enumerate() {
             plan.add(at, tree, &number, ensemble.outputs(), pairs);
@@ -244,8 +244,11 @@ impl Plan {
                 if !pairs {
                     fuse(&mut steps);
                 }
-                let (ranges, others) =
-                    if pairs { walk.others(&tests, &nodes[..points.len()]) } else { (Vec::new(), Vec::new()) };
+                let (ranges, others) = if pairs {
+                    walk.others(&tests, &nodes[..points.len()], &mut self.pairs)
+                } else {
+                    (Vec::new(), Vec::new())
+                };
                 let count = points.len();
                 self.tapes.push(Tape { steps, shapes, ranges, others, output, count, nodes, weights });
             }

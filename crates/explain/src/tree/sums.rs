@@ -12,7 +12,7 @@ pub(super) trait Sums {
     fn add<S: Simd>(&mut self, simd: S, feature: u32, half: usize, s: f64x8<S>, total: f64x8<S>);
 
     /// Takes the contributions of the fork to its feature's interactions: `½ s Σ_t part(t) e(t)` for each other feature above.
-    fn pair<S: Simd>(&mut self, simd: S, feature: u32, other: u32, half: usize, value: f64x8<S>);
+    fn pair<S: Simd>(&mut self, simd: S, pair: u32, half: usize, value: f64x8<S>);
 }
 
 /// Shapley values: a number per used feature.
@@ -28,13 +28,13 @@ impl Sums for Singles<'_> {
     }
 
     #[inline(always)]
-    fn pair<S: Simd>(&mut self, _: S, _: u32, _: u32, _: usize, _: f64x8<S>) {}
+    fn pair<S: Simd>(&mut self, _: S, _: u32, _: usize, _: f64x8<S>) {}
 }
 
-/// Interactions: a number per pair of used features, the lower number first; the Shapley values on the diagonal.
+/// Interactions: a number per pair of features that meet on a path, and the Shapley values, a number per used feature.
 pub(super) struct Pairs<'a> {
-    pub sums: &'a mut [Lanes],
-    pub used: usize,
+    pub singles: Singles<'a>,
+    pub pairs: &'a mut [Lanes],
 }
 
 impl Sums for Pairs<'_> {
@@ -42,14 +42,12 @@ impl Sums for Pairs<'_> {
 
     #[inline(always)]
     fn add<S: Simd>(&mut self, simd: S, feature: u32, half: usize, s: f64x8<S>, total: f64x8<S>) {
-        let sum = &mut self.sums[feature as usize * (self.used + 1)];
-        store(s.mul_add(total, load(simd, sum, half)), sum, half);
+        self.singles.add(simd, feature, half, s, total);
     }
 
     #[inline(always)]
-    fn pair<S: Simd>(&mut self, simd: S, feature: u32, other: u32, half: usize, value: f64x8<S>) {
-        let (low, high) = (feature.min(other) as usize, feature.max(other) as usize);
-        let sum = &mut self.sums[low * self.used + high];
+    fn pair<S: Simd>(&mut self, simd: S, pair: u32, half: usize, value: f64x8<S>) {
+        let sum = &mut self.pairs[pair as usize];
         store(load(simd, sum, half) + value, sum, half);
     }
 }

@@ -114,9 +114,10 @@ impl Task<'_> {
         let block = Block { planes: &planes.planes, place: &planes.place };
         let mut memory = Memory::new(self.plan.levels);
         for output in 0..outputs {
-            let mut sums = vec![Lanes([0.0; LANES]); used * used];
+            let mut singles = vec![Lanes([0.0; LANES]); used];
+            let mut sums = vec![Lanes([0.0; LANES]); self.plan.pairs.len()];
             for tape in self.plan.tapes.iter().filter(|tape| tape.output == output) {
-                let mut pairs = Pairs { sums: &mut sums, used };
+                let mut pairs = Pairs { singles: Singles(&mut singles), pairs: &mut sums };
                 simd.vectorize(
                     #[inline(always)]
                     || kernel::play::<S, _, POINTS>(simd, tape, &block, self, &mut memory, &mut pairs),
@@ -124,24 +125,24 @@ impl Task<'_> {
             }
             for (lane, values) in values.chunks_exact_mut(outputs * columns * columns).enumerate() {
                 let values = &mut values[output * columns * columns..(output + 1) * columns * columns];
-                self.mirror(&sums, lane, values);
+                self.mirror(&singles, &sums, lane, values);
             }
         }
     }
 
     /// Writes the pairs of one lane to either place, and on the diagonal what they leave of the Shapley value.
-    fn mirror(&self, sums: &[Lanes], lane: usize, values: &mut [f64]) {
+    fn mirror(&self, singles: &[Lanes], pairs: &[Lanes], lane: usize, values: &mut [f64]) {
         let columns = self.ensemble.features.len();
         let used = &self.plan.used;
-        for (i, a) in used.iter().enumerate() {
-            values[a * columns + a] += sums[i * (used.len() + 1)].0[lane];
-            for (j, b) in used.iter().enumerate().skip(i + 1) {
-                let value = sums[i * used.len() + j].0[lane];
-                values[a * columns + b] = value;
-                values[b * columns + a] = value;
-                values[a * columns + a] -= value;
-                values[b * columns + b] -= value;
-            }
+        for (column, single) in used.iter().zip(singles) {
+            values[column * (columns + 1)] = single.0[lane];
+        }
+        for ((a, b), number) in &self.plan.pairs {
+            let (a, b, value) = (used[*a as usize], used[*b as usize], pairs[*number as usize].0[lane]);
+            values[a * columns + b] = value;
+            values[b * columns + a] = value;
+            values[a * (columns + 1)] -= value;
+            values[b * (columns + 1)] -= value;
         }
     }
 

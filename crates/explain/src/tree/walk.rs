@@ -2,6 +2,7 @@
 
 use super::plan::{Comparison, Fork, Kind, Other, POINTS, Shape, Step, fork, narrow};
 use rhiza_learn::ensemble::{NodeKind, Tree};
+use std::collections::BTreeMap;
 
 /// A fork met on the way through a tree, in the order of meeting.
 pub(super) struct Visit {
@@ -139,15 +140,14 @@ impl Walk {
         };
         for (what, number) in &self.order {
             let visit = &self.forks[*number];
-            let Some(kind) = self.kind(*what, *number) else { continue };
             let (left, right) = (leaf(visit.fork.left), leaf(visit.fork.right));
             if let (Move::Enter, Some((_, _, share))) = (what, visit.above) {
                 shape_of[*number] = narrow(shapes.len());
                 shapes.push(shape(share, nodes));
             }
             let test = tests[*number];
-            steps.push(Step {
-                kind,
+            let step = Step {
+                kind: Kind::Down,
                 again: visit.above.is_some(),
                 remember: visit.remember,
                 from_right: visit.above.is_some_and(|(_, right, _)| right),
@@ -162,7 +162,16 @@ impl Walk {
                 share: visit.fork.share,
                 left: left.unwrap_or(0.0),
                 right: right.unwrap_or(0.0),
-            });
+            };
+            for kind in self.kinds(*what, *number) {
+                let mut step = Step { kind: *kind, ..step };
+                if *kind == Kind::Leaf {
+                    let (side, value) = left.map_or((1, step.right), |value| (0, value));
+                    step.slot = 2 * (step.level + 1) + side;
+                    step.left = value;
+                }
+                steps.push(step);
+            }
         }
         (steps, shapes)
     }
@@ -170,10 +179,15 @@ impl Walk {
 
 impl Walk {
     /// What the interactions of each step's fork with the features above need, in the order of [`Walk::steps`].
-    pub(super) fn others(&self, tests: &[Comparison], nodes: &[f64]) -> (Vec<(u32, u32)>, Vec<Other>) {
+    pub(super) fn others(
+        &self,
+        tests: &[Comparison],
+        nodes: &[f64],
+        pairs: &mut BTreeMap<(u32, u32), u32>,
+    ) -> (Vec<(u32, u32)>, Vec<Other>) {
         let mut others = Vec::new();
         let mut ranges = Vec::new();
-        for number in self.order.iter().filter_map(|(what, n)| self.kind(*what, *n).map(|_| n)) {
+        for number in self.order.iter().flat_map(|(what, n)| self.kinds(*what, *n).iter().map(move |_| n)) {
             let start = narrow(others.len());
             for (above, right, share) in &self.forks[*number].others {
                 let mut on = [0.0; POINTS];
@@ -181,26 +195,27 @@ impl Walk {
                     *on = (1.0 - share) / (share * (1.0 - t) + t);
                 }
                 let level = narrow(self.forks[*above].level);
-                others.push(Other { feature: tests[*above].feature, level, right: *right, on });
+                let (a, b) = (tests[*number].feature, tests[*above].feature);
+                let next = narrow(pairs.len());
+                let pair = *pairs.entry((a.min(b), a.max(b))).or_insert(next);
+                others.push(Other { pair, level, right: *right, on });
             }
             ranges.push((start, narrow(others.len())));
         }
         (ranges, others)
     }
 
-    /// What the kernel does at a move; nothing where a child is a leaf that needs no visit.
-    fn kind(&self, what: Move, number: usize) -> Option<Kind> {
-        let visit = &self.forks[number];
-        Some(match (what, visit.leaves) {
-            (Move::Enter, (true, true)) => Kind::Twig,
-            (Move::Enter, (true, false)) => Kind::DownRight,
-            (Move::Enter, (false, _)) => Kind::Down,
-            (Move::Turn, (false, false)) => Kind::Turn,
-            (Move::Turn, _) | (Move::Leave, (true, true)) => return None,
-            (Move::Leave, (true, false)) => Kind::UpRight,
-            (Move::Leave, (false, true)) => Kind::UpLeft,
-            (Move::Leave, (false, false)) => Kind::UpBoth,
-        })
+    /// What the kernel does at a move.
+    fn kinds(&self, what: Move, number: usize) -> &'static [Kind] {
+        match (what, self.forks[number].leaves) {
+            (Move::Enter, (true, true)) => &[Kind::Twig],
+            (Move::Enter, (true, false)) => &[Kind::Down, Kind::Leaf],
+            (Move::Enter, (false, _)) => &[Kind::Down],
+            (Move::Turn, (true, true)) | (Move::Leave, (true, true)) => &[],
+            (Move::Turn, (_, false)) => &[Kind::Turn],
+            (Move::Turn, (false, true)) => &[Kind::Leaf],
+            (Move::Leave, _) => &[Kind::Up],
+        }
     }
 }
 
@@ -214,7 +229,7 @@ pub(super) fn fuse(steps: &mut Vec<Step>) {
         match rest {
             [left, turn, right, up, after @ ..]
                 if [first, left, turn, right, up].map(|s| s.kind)
-                    == [Kind::Down, Kind::Twig, Kind::Turn, Kind::Twig, Kind::UpBoth]
+                    == [Kind::Down, Kind::Twig, Kind::Turn, Kind::Twig, Kind::Up]
                     && [first, left, right].iter().all(|s| s.odd == 0) =>
             {
                 fused.extend([Step { kind: Kind::Pair, ..*first }, *left, *right]);

@@ -130,3 +130,32 @@ fn a_sum_that_is_off_is_named() {
     raw[3] = f64::NAN;
     assert!(explanation.check_additivity(&raw, 1e-6).is_err());
 }
+
+#[test]
+fn many_columns_of_which_few_are_looked_at() {
+    let mut ensemble = ensemble(7, Shape { columns: 4, outputs: 1, trees: 3, depth: 4 });
+    let spare = ensemble.features[0].clone();
+    ensemble.features.resize(10_000, spare);
+    let values = rows(7, 12, &ensemble.features);
+    let table = Rows::new(&values, 10_000).unwrap();
+    let explainer = TreeExplainer::new(ensemble).unwrap();
+    let found = explainer.explain_checked(table).unwrap();
+    assert!(found.parts(1, 0)[4..].iter().all(|part| *part == 0.0));
+    let fault = explainer.interactions(table).unwrap_err();
+    assert!(matches!(fault, ExplainError::Setting { setting: "rows", .. }), "{fault}");
+}
+
+#[test]
+fn ensembles_without_trees_with_stumps_and_with_faults() {
+    let mut ensemble = ensemble(8, Shape { columns: 2, outputs: 1, trees: 1, depth: 0 });
+    let explain = |ensemble: &Ensemble| {
+        let explainer = TreeExplainer::new(ensemble.clone())?;
+        explainer.explain_checked(Rows::new(&[1.0, f64::NAN], 2)?)
+    };
+    let stump = explain(&ensemble).unwrap();
+    assert_eq!(stump.values(), &[0.0, 0.0]);
+    ensemble.trees.clear();
+    assert_eq!(explain(&ensemble).unwrap().base(), ensemble.base);
+    ensemble.base.clear();
+    assert!(matches!(explain(&ensemble), Err(ExplainError::Ensemble(_))));
+}

@@ -3,7 +3,7 @@
 use super::histogram::{Histogram, Layout, Units};
 use super::params::Params;
 use super::partition::partition;
-use super::split::{self, BinTest, Leaf, Rules, Split, Sums};
+use super::split::{self, BinTest, Leaf, Rules, Scan, Split, Sums};
 use crate::bins::{Bins, Cut};
 use rayon::prelude::*;
 
@@ -236,28 +236,30 @@ impl Ground<'_> {
         if open.sums.h < 2.0 * least {
             return None;
         }
-        let look = |column: usize| self.look(column, histogram, &leaf);
+        let look = |scan: &mut Scan, column: usize| self.look(column, histogram, &leaf, scan);
         let better = |a: Split, b: Split| {
             if (b.gain, std::cmp::Reverse(b.column)) > (a.gain, std::cmp::Reverse(a.column)) { b } else { a }
         };
         let columns = self.layout.columns.len();
         let best = if histogram.g.len() < SCAN_WORK {
-            (0..columns).filter_map(look).reduce(better)
+            let mut scan = Scan::default();
+            (0..columns).filter_map(|column| look(&mut scan, column)).reduce(better)
         } else {
-            (0..columns).into_par_iter().with_min_len(4).filter_map(look).reduce_with(better)
+            let each = (0..columns).into_par_iter().with_min_len(8).map_init(Scan::default, look);
+            each.flatten().reduce_with(better)
         }?;
         // A gain that small beside what the leaf gains unsplit is what rounding makes of nothing.
         let noise = self.rules.gain(leaf.total, self.rules.l2, &leaf).abs() * self.rules.gain_scale * 1e-12;
         (best.gain > self.params.min_gain + noise).then_some(best)
     }
 
-    fn look(&self, column: usize, histogram: &Histogram, leaf: &Leaf) -> Option<Split> {
+    fn look(&self, column: usize, histogram: &Histogram, leaf: &Leaf, scan: &mut Scan) -> Option<Split> {
         let range = self.layout.offsets[column]..self.layout.offsets[column + 1];
         let (g, h) = (&histogram.g[range.clone()], &histogram.h[range]);
         let cut = &self.bins.columns[self.layout.columns[column] as usize].cut;
         match cut {
             Cut::Quantity { .. } => {
-                split::quantity(column, (g, h), cut.value_bins(), self.direction(column), leaf, &self.rules)
+                split::quantity(column, (g, h), cut.value_bins(), self.direction(column), leaf, &self.rules, scan)
             }
             Cut::Category { .. } => split::category(column, g, h, leaf, &self.rules),
         }

@@ -199,6 +199,23 @@ fn sign(x: f64) -> f64 {
     }
 }
 
+/// The value with the share `q` of all values below it, between two values halfway where the share falls just between them; 0 when
+/// there are none. In linear time; reorders `values`.
+pub(super) fn quantile(values: &mut [f64], q: f64) -> f64 {
+    let goal = values.len() as f64 * q;
+    let at = (goal.floor() as usize).min(values.len().saturating_sub(1));
+    if values.is_empty() {
+        return 0.0;
+    }
+    let (below, value, _) = values.select_nth_unstable_by(at, f64::total_cmp);
+    let value = *value;
+    if goal.fract() == 0.0 && at as f64 == goal {
+        // The share falls just between two values.
+        return below.iter().copied().max_by(f64::total_cmp).map_or(value, |low| low + (value - low) * 0.5);
+    }
+    value
+}
+
 /// The value with the share `q` of the weight below it: that whose weight reaches over `q`, between two values halfway where the
 /// share falls just between them. Sorts `pairs` (value, weight); 0 when there are none.
 pub(super) fn weighted_quantile(pairs: &mut [(f64, f64)], q: f64) -> f64 {

@@ -2,7 +2,7 @@
 
 use super::grow::{Ground, Grown, GrownLeaf, Workspace};
 use super::histogram::{Layout, Units};
-use super::loss::weighted_quantile;
+use super::loss::{quantile, weighted_quantile};
 use super::params::{BoostError, Boosted, End, History, Params, RowSampling};
 use super::slopes::{CHUNK, Slopes};
 use super::split::Rules;
@@ -197,13 +197,15 @@ impl Run<'_> {
 
     /// Gives each leaf the quantile `q` of what its rows are still off by.
     fn renew(&self, leaves: &mut [GrownLeaf], rows: &[u32], raw: &[f64], q: f64) {
+        let off = |row: &u32| self.truth[*row as usize] - raw[*row as usize];
         leaves.par_iter_mut().for_each(|leaf| {
-            let off = |row: &u32| {
-                let row = *row as usize;
-                (self.truth[row] - raw[row], self.weights.get(row).copied().unwrap_or(1.0))
+            let rows = &rows[leaf.start..leaf.start + leaf.count];
+            leaf.output = if self.weights.is_empty() {
+                quantile(&mut rows.iter().map(off).collect::<Vec<f64>>(), q)
+            } else {
+                let pair = |row: &u32| (off(row), self.weights[*row as usize]);
+                weighted_quantile(&mut rows.iter().map(pair).collect::<Vec<(f64, f64)>>(), q)
             };
-            let mut pairs: Vec<(f64, f64)> = rows[leaf.start..leaf.start + leaf.count].iter().map(off).collect();
-            leaf.output = weighted_quantile(&mut pairs, q);
         });
     }
 

@@ -101,15 +101,12 @@ pub(super) fn quantity(
     direction: i8,
     leaf: &Leaf,
     rules: &Rules,
+    scan: &mut Scan,
 ) -> Option<Split> {
     let missing = (g.len() > values).then(|| Sums { g: g[values], h: h[values] });
     let (g, h) = (&g[..values], &h[..values]);
-    let mut scan = Scan { g: [0.0; 256], h: [0.0; 256], gains: [0.0; 256] };
-    let mut sums = Sums::default();
-    for ((into_g, into_h), (g, h)) in scan.g.iter_mut().zip(&mut scan.h).zip(g.iter().zip(h)) {
-        sums = Sums { g: sums.g + g, h: sums.h + h };
-        (*into_g, *into_h) = (sums.g, sums.h);
-    }
+    running(g, &mut scan.g[..values]);
+    running(h, &mut scan.h[..values]);
     let here = missing.filter(|m| m.h > 0.0 || m.g != 0.0);
     let mut best: Option<(f64, usize, Option<bool>)> = None;
     // What is missing goes right; "any value" against "missing" is a split too.
@@ -128,15 +125,56 @@ pub(super) fn quantity(
     if missing_left == Some(true) {
         left = Sums { g: left.g + here?.g, h: left.h + here?.h };
     }
+    // Where no row of the leaf lies in the bins that follow, any of them would part it alike: the middle is as far from the rows
+    // on either side as can be.
+    let mut end = at;
+    while end + 2 < values && h[end + 1] == 0.0 && g[end + 1] == 0.0 {
+        end += 1;
+    }
+    let bin = usize::midpoint(at, end) as u8;
     let gain = (gain - rules.gain(leaf.total, rules.l2, leaf)) * rules.gain_scale;
-    Some(Split { column, gain, test: BinTest::AtMost { bin: at as u8, missing_left }, left, l2: rules.l2 })
+    Some(Split { column, gain, test: BinTest::AtMost { bin, missing_left }, left, l2: rules.l2 })
 }
 
-/// Running sums of a column and the gain of each threshold.
-struct Scan {
+/// Running sums of a column and the gain of each threshold: memory that is used again from column to column.
+pub(super) struct Scan {
     g: [f64; 256],
     h: [f64; 256],
     gains: [f64; 256],
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self { g: [0.0; 256], h: [0.0; 256], gains: [0.0; 256] }
+    }
+}
+
+/// Running sums. Four quarters are summed side by side, because each addition waits for the one before it; the sums are of whole
+/// units and exact, so their order does not matter.
+fn running(values: &[f64], into: &mut [f64]) {
+    let quarter = values.len() / 4;
+    let (first, rest) = values.split_at(quarter);
+    let (second, rest) = rest.split_at(quarter);
+    let (third, fourth) = rest.split_at(quarter);
+    let (into_first, rest) = into.split_at_mut(quarter);
+    let (into_second, rest) = rest.split_at_mut(quarter);
+    let (into_third, into_fourth) = rest.split_at_mut(quarter);
+    let mut sums = [0.0; 4];
+    let parts = first.iter().zip(second).zip(third.iter().zip(fourth));
+    let into = into_first.iter_mut().zip(&mut *into_second).zip(into_third.iter_mut().zip(&mut *into_fourth));
+    for (((a, b), (c, d)), ((into_a, into_b), (into_c, into_d))) in parts.zip(into) {
+        sums = [sums[0] + a, sums[1] + b, sums[2] + c, sums[3] + d];
+        [*into_a, *into_b, *into_c, *into_d] = sums;
+    }
+    for (value, into) in fourth.iter().zip(&mut *into_fourth).skip(quarter) {
+        sums[3] += value;
+        *into = sums[3];
+    }
+    let mut before = sums[0];
+    for (part, sum) in [(into_second, sums[1]), (into_third, sums[2]), (into_fourth, sums[3])] {
+        part.iter_mut().for_each(|x| *x += before);
+        before += sum;
+    }
 }
 
 impl Scan {

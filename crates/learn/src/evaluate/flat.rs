@@ -1,8 +1,13 @@
 //! The fast form: nodes of eight bytes that compare whole numbers.
 
-use super::{BLOCK, LANES};
+use super::{BLOCK, LANES, TREES};
 use crate::ensemble::{Ensemble, Missing, NodeKind, Test, Tree, ZERO};
+use std::collections::VecDeque;
 
+/// Trees whose leaves are noted before their values are added.
+const SOME: usize = 256;
+/// Nodes of a tree that lie level by level: four levels.
+const TOP: usize = 15;
 /// The number of a missing value.
 const MISSING: u16 = u16::MAX;
 /// The number of a category that is in no set.
@@ -80,17 +85,20 @@ impl Flat {
         Some(flat)
     }
 
-    /// Adds a tree, level by level, so that what every row passes lies together.
+    /// Adds a tree. Its first nodes lie level by level, because every row passes them; below them, the child that more training rows
+    /// went to follows its parent, so that the usual way down touches few cache lines.
     fn plant(&mut self, tree: &Tree, outputs: usize) -> Option<()> {
         let root = self.nodes.len();
-        let mut queue = vec![0_u32];
+        let empty = Small { column: 0, number: MISSING, left: 0 };
+        self.nodes.push(empty);
+        self.values.push(0.0);
         let mut sets = false;
-        let mut at = 0;
-        while let Some(old) = queue.get(at).copied() {
-            let here = (root + at) as u32;
-            let (node, value) = match tree.nodes[old as usize].kind {
+        let mut open = VecDeque::from([(0_u32, root)]);
+        while let Some((old, at)) = if self.nodes.len() - root < TOP { open.pop_front() } else { open.pop_back() } {
+            match tree.nodes[old as usize].kind {
                 NodeKind::Leaf(leaf) => {
-                    let value = match tree.output {
+                    self.nodes[at].left = at as u32;
+                    self.values[at] = match tree.output {
                         Some(_) => tree.leaf_values[leaf as usize],
                         None => {
                             let from = leaf as usize * outputs;
@@ -98,19 +106,22 @@ impl Flat {
                             (self.vectors.len() - outputs) as f64
                         }
                     };
-                    (Small { column: 0, number: MISSING, left: here }, value)
                 }
                 NodeKind::Split { feature, test, missing, left, right } => {
-                    let child = (root + queue.len()) as u32;
-                    queue.extend([left, right]);
+                    let child = self.nodes.len();
                     let (number, flags) = self.test(tree, feature, test, missing)?;
                     sets |= flags & IN_SET != 0;
-                    (Small { column: feature as u16, number, left: child | flags }, 0.0)
+                    self.nodes[at] = Small { column: feature as u16, number, left: child as u32 | flags };
+                    self.nodes.extend([empty; 2]);
+                    self.values.extend([0.0; 2]);
+                    let cover = |node: u32| tree.nodes[node as usize].cover;
+                    let mut pair = [(left, child), (right, child + 1)];
+                    if cover(left) > cover(right) {
+                        pair.swap(0, 1);
+                    }
+                    open.extend(pair);
                 }
-            };
-            self.nodes.push(node);
-            self.values.push(value);
-            at += 1;
+            }
         }
         self.trees.push(Root { node: root as u32, output: tree.output, sets });
         Some(())
@@ -162,18 +173,41 @@ impl Flat {
             &mut many[..]
         };
         self.number(row, numbers);
-        let (groups, rest) = self.trees.as_chunks::<LANES>();
-        for group in groups {
-            let mut at = group.map(|tree| tree.node);
-            if group.iter().any(|tree| tree.sets) {
-                at = at.map(|root| self.descend(root, numbers));
-            } else {
-                self.descend_in_step(&mut at, |_| numbers);
-            }
-            group.iter().zip(at).for_each(|(tree, leaf)| self.add(tree, leaf, raw));
+        let mut leaves = [0; SOME];
+        for trees in self.trees.chunks(SOME) {
+            self.descend_all(trees, numbers, &mut leaves);
+            trees.iter().zip(&leaves).for_each(|(tree, leaf)| self.add(tree, *leaf, raw));
         }
-        for tree in rest {
-            self.add(tree, self.descend(tree.node, numbers), raw);
+    }
+
+    /// The leaves of one row in these trees. Some trees are on their way at any time; where one has arrived, the next begins.
+    fn descend_all(&self, trees: &[Root], numbers: &[u16], leaves: &mut [u32; SOME]) {
+        let mut under_way = TREES.min(trees.len());
+        let mut begun = under_way;
+        let mut at = [0_u32; TREES];
+        let mut which = [0_usize; TREES];
+        for (lane, tree) in trees[..under_way].iter().enumerate() {
+            (at[lane], which[lane]) = (tree.node, lane);
+        }
+        while under_way > 0 {
+            let mut lane = 0;
+            while lane < under_way {
+                let here = at[lane];
+                let node = self.nodes[here as usize];
+                let next = self.step(node, numbers[node.column as usize]);
+                at[lane] = next;
+                if next == here {
+                    leaves[which[lane]] = here;
+                    if let Some(tree) = trees.get(begun) {
+                        (at[lane], which[lane]) = (tree.node, begun);
+                        begun += 1;
+                    } else {
+                        under_way -= 1;
+                        (at[lane], which[lane]) = (at[under_way], which[under_way]);
+                    }
+                }
+                lane += 1;
+            }
         }
     }
 
@@ -224,20 +258,24 @@ impl Flat {
     fn descend(&self, mut at: u32, numbers: &[u16]) -> u32 {
         loop {
             let node = self.nodes[at as usize];
-            let number = numbers[node.column as usize];
-            let next = if node.left & IN_SET == 0 {
-                step(node, number)
-            } else {
-                let set = &self.sets[node.number as usize];
-                let held = set.get(usize::from(number / 64)).is_some_and(|word| word >> (number % 64) & 1 == 1);
-                let left = if number == MISSING { node.left & MISSING_LEFT != 0 } else { held };
-                (node.left & CHILD) + u32::from(!left)
-            };
+            let next = self.step(node, numbers[node.column as usize]);
             if next == at {
                 return at;
             }
             at = next;
         }
+    }
+
+    /// The child of any node; a leaf is its own.
+    #[inline(always)]
+    fn step(&self, node: Small, number: u16) -> u32 {
+        if node.left & IN_SET == 0 {
+            return step(node, number);
+        }
+        let set = &self.sets[node.number as usize];
+        let held = set.get(usize::from(number / 64)).is_some_and(|word| word >> (number % 64) & 1 == 1);
+        let left = if number == MISSING { node.left & MISSING_LEFT != 0 } else { held };
+        (node.left & CHILD) + u32::from(!left)
     }
 
     /// Moves all lanes down to their leaves; no split is by category.

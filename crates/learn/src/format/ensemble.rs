@@ -78,18 +78,20 @@ fn encode_tree(tree: &Tree, columns: usize) -> Vec<u8> {
     }
     let number = |out: &mut Encoder, n: u32| if small { out.u16(n as u16) } else { out.u32(n) };
     for node in &tree.nodes {
-        match node.kind {
-            NodeKind::Leaf(leaf) => number(&mut out, leaf),
-            NodeKind::Split { feature, test, left, right, .. } => {
-                [feature, left, right].into_iter().for_each(|n| number(&mut out, n));
-                match test {
-                    Test::AtMost(threshold) => out.f64(threshold),
-                    Test::Categories { start, words } => {
-                        out.u32(start);
-                        out.u32(words);
-                    }
+        if let NodeKind::Split { feature, test, left, right, .. } = node.kind {
+            [feature, left, right].into_iter().for_each(|n| number(&mut out, n));
+            match test {
+                Test::AtMost(threshold) => out.f64(threshold),
+                Test::Categories { start, words } => {
+                    out.u32(start);
+                    out.u32(words);
                 }
             }
+        }
+    }
+    for node in &tree.nodes {
+        if let NodeKind::Leaf(leaf) = node.kind {
+            number(&mut out, leaf);
         }
     }
     for node in &tree.nodes {
@@ -124,9 +126,11 @@ pub fn decode_ensemble(content: &[u8]) -> Result<Ensemble, FormatError> {
     }
     let parts: Vec<&[u8]> = lengths.into_iter().map(|length| from.take(length)).collect::<Result<_, _>>()?;
     from.end()?;
-    let trees = parts.par_iter().with_min_len(16).map(|part| decode_tree(part)).collect::<Result<Vec<Tree>, _>>()?;
-    let ensemble = Ensemble { features, base, link, trees, single_precision_input };
+    let mut ensemble = Ensemble { features, base, link, trees: Vec::new(), single_precision_input };
     ensemble.validate().map_err(|fault| from.fault(fault.to_string()))?;
+    let (columns, outputs) = (ensemble.features.len(), ensemble.outputs());
+    let trees = parts.par_iter().with_min_len(16).map(|part| decode_tree(part, columns, outputs));
+    ensemble.trees = trees.collect::<Result<_, _>>()?;
     Ok(ensemble)
 }
 
@@ -138,86 +142,138 @@ fn flag(from: &mut Decoder<'_>) -> Result<bool, FormatError> {
     }
 }
 
-fn decode_tree(content: &[u8]) -> Result<Tree, FormatError> {
+/// A tree, checked on the way as [`Ensemble::validate`] would.
+fn decode_tree(content: &[u8], columns: usize, outputs: usize) -> Result<Tree, FormatError> {
     let mut from = Decoder::new(ENSEMBLE, content);
     let flags = from.u8()?;
     if flags & !(SMALL | WHOLE) != 0 {
         return Err(from.fault(format!("a tree has the flags {flags}")));
     }
+    let (small, whole) = (flags & SMALL != 0, flags & WHOLE != 0);
     let output = Some(from.u32()?).filter(|output| *output != EVERY_OUTPUT);
     let count = from.count(1)?;
     let kinds = from.take(count)?;
-    let splits = kinds.iter().filter(|kind| **kind & SPLIT != 0).count();
-    let width = if flags & SMALL != 0 { 2 } else { 4 };
-    // Never more than a few times the bytes that were there to be read.
-    let bytes = splits * (3 * width + 8) + (count - splits) * width;
-    let mut shapes = Shapes { rest: from.take(bytes)?, small: flags & SMALL != 0 };
-    let covers = from.take(count * if flags & WHOLE != 0 { 4 } else { 8 })?;
-    let mut nodes = Vec::with_capacity(count);
-    for (kind, cover) in kinds.iter().zip(Covers { rest: covers, whole: flags & WHOLE != 0 }) {
-        match shapes.node(*kind) {
-            Some(kind) => nodes.push(Node { kind, cover }),
-            None => return Err(from.fault(format!("a node has the kind {kind}"))),
-        }
-    }
+    let (splits, leaves) = places(kinds);
+    let width = if small { 2 } else { 4 };
+    let split_bytes = from.take(splits.len() * (3 * width + 8))?;
+    let leaf_bytes = from.take(leaves.len() * width)?;
+    let covers = from.take(count * if whole { 4 } else { 8 })?;
     let (leaf_values, category_words) = (from.f64s()?, from.u64s()?);
     from.end()?;
-    Ok(Tree { output, nodes, leaf_values, category_words })
+    let nodes = Vec::with_capacity(count);
+    let mut tree = Tree { output, nodes, leaf_values, category_words };
+    read_covers(covers, whole, &mut tree.nodes);
+    let bounds = Bounds { columns, outputs, words: tree.category_words.len() };
+    let read = if small {
+        read_splits::<2>(split_bytes, kinds, &splits, &bounds, &mut tree.nodes)
+            .and_then(|()| read_leaves::<2>(leaf_bytes, &leaves, &bounds, &mut tree))
+    } else {
+        read_splits::<4>(split_bytes, kinds, &splits, &bounds, &mut tree.nodes)
+            .and_then(|()| read_leaves::<4>(leaf_bytes, &leaves, &bounds, &mut tree))
+    };
+    match read {
+        Ok(()) => Ok(tree),
+        Err(fault) => Err(from.fault(fault)),
+    }
 }
 
-/// Reads the nodes' numbers and thresholds; it was given all the bytes they need.
-struct Shapes<'a> {
-    rest: &'a [u8],
-    small: bool,
+/// What a tree's numbers must stay below.
+struct Bounds {
+    columns: usize,
+    outputs: usize,
+    words: usize,
 }
 
-impl Shapes<'_> {
-    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (chunk, rest) = self.rest.split_first_chunk()?;
-        self.rest = rest;
-        Some(*chunk)
+/// Where the splits and where the leaves are. Told apart once and without a branch, so that what follows has none to guess either:
+/// which comes next is as good as random.
+fn places(kinds: &[u8]) -> (Vec<u32>, Vec<u32>) {
+    let (mut splits, mut leaves) = (vec![0; kinds.len()], vec![0; kinds.len()]);
+    let (mut to_splits, mut to_leaves) = (0, 0);
+    for (at, kind) in kinds.iter().enumerate() {
+        let is_split = usize::from(*kind != 0);
+        splits[to_splits] = at as u32;
+        leaves[to_leaves] = at as u32;
+        to_splits += is_split;
+        to_leaves += 1 - is_split;
     }
+    splits.truncate(to_splits);
+    leaves.truncate(to_leaves);
+    (splits, leaves)
+}
 
-    fn number(&mut self) -> Option<u32> {
-        Some(if self.small { u32::from(u16::from_le_bytes(self.chunk()?)) } else { u32::from_le_bytes(self.chunk()?) })
+/// Every node as a leaf, with its cover.
+fn read_covers(bytes: &[u8], whole: bool, nodes: &mut Vec<Node>) {
+    let node = |cover: f64| Node { kind: NodeKind::Leaf(0), cover };
+    if whole {
+        nodes.extend(bytes.as_chunks::<4>().0.iter().map(|b| node(f64::from(u32::from_le_bytes(*b)))));
+    } else {
+        nodes.extend(bytes.as_chunks::<8>().0.iter().map(|b| node(f64::from_le_bytes(*b))));
     }
+}
 
-    fn node(&mut self, kind: u8) -> Option<NodeKind> {
-        if kind == 0 {
-            return Some(NodeKind::Leaf(self.number()?));
-        }
-        let missing = *MISSING.get(usize::from(kind >> MISSING_SHIFT))?;
-        if kind & SPLIT == 0 {
-            return None;
-        }
-        let (feature, left, right) = (self.number()?, self.number()?, self.number()?);
+/// A number of `W` bytes at the place `at` of a record.
+fn number<const W: usize>(record: &[u8], at: usize) -> u32 {
+    let mut bytes = [0; 4];
+    bytes[..W].copy_from_slice(&record[at * W..(at + 1) * W]);
+    u32::from_le_bytes(bytes)
+}
+
+fn read_splits<const W: usize>(
+    bytes: &[u8],
+    kinds: &[u8],
+    splits: &[u32],
+    bounds: &Bounds,
+    nodes: &mut [Node],
+) -> Result<(), String> {
+    let mut parents = vec![0_u8; nodes.len()];
+    for (record, at) in bytes.chunks_exact(3 * W + 8).zip(splits) {
+        let at = *at as usize;
+        let kind = kinds[at];
+        let missing = MISSING.get(usize::from(kind >> MISSING_SHIFT)).filter(|_| kind & SPLIT != 0);
+        let missing = *missing.ok_or_else(|| format!("node {at} has the kind {kind}"))?;
+        let (feature, left, right) = (number::<W>(record, 0), number::<W>(record, 1), number::<W>(record, 2));
+        let bits = number::<4>(&record[3 * W..], 0);
+        let more = number::<4>(&record[3 * W..], 1);
         let test = if kind & CATEGORIES == 0 {
-            Test::AtMost(f64::from_le_bytes(self.chunk()?))
+            Test::AtMost(f64::from_bits(u64::from(bits) | u64::from(more) << 32))
         } else {
-            Test::Categories { start: u32::from_le_bytes(self.chunk()?), words: u32::from_le_bytes(self.chunk()?) }
+            Test::Categories { start: bits, words: more }
         };
-        Some(NodeKind::Split { feature, test, missing, left, right })
+        let good_test = match test {
+            Test::AtMost(threshold) => !threshold.is_nan(),
+            Test::Categories { start, words } => start as usize + words as usize <= bounds.words,
+        };
+        if !good_test || feature as usize >= bounds.columns {
+            return Err(format!("node {at} tests column {feature} in a way that cannot be"));
+        }
+        for child in [left as usize, right as usize] {
+            match parents.get_mut(child) {
+                Some(parents) if child > at && *parents == 0 => *parents = 1,
+                _ => return Err(format!("node {at} has the child {child}")),
+            }
+        }
+        nodes[at].kind = NodeKind::Split { feature, test, missing, left, right };
     }
+    if nodes.len() == splits.len() * 2 + 1 { Ok(()) } else { Err("a node of a tree has no parent".to_owned()) }
 }
 
-/// Reads the nodes' covers.
-struct Covers<'a> {
-    rest: &'a [u8],
-    whole: bool,
-}
-
-impl Iterator for Covers<'_> {
-    type Item = f64;
-
-    fn next(&mut self) -> Option<f64> {
-        if self.whole {
-            let (chunk, rest) = self.rest.split_first_chunk()?;
-            self.rest = rest;
-            Some(f64::from(u32::from_le_bytes(*chunk)))
-        } else {
-            let (chunk, rest) = self.rest.split_first_chunk()?;
-            self.rest = rest;
-            Some(f64::from_le_bytes(*chunk))
+fn read_leaves<const W: usize>(bytes: &[u8], leaves: &[u32], bounds: &Bounds, tree: &mut Tree) -> Result<(), String> {
+    let width = if tree.output.is_some() { 1 } else { bounds.outputs };
+    if tree.output.is_some_and(|output| output as usize >= bounds.outputs) {
+        return Err("a tree adds to an output that is not there".to_owned());
+    }
+    if let Some(node) = tree.nodes.iter().find(|node| !(node.cover.is_finite() && node.cover >= 0.0)) {
+        return Err(format!("a node has the cover {}", node.cover));
+    }
+    for (record, at) in bytes.chunks_exact(W).zip(leaves) {
+        let leaf = number::<W>(record, 0);
+        let from = leaf as usize * width;
+        match tree.leaf_values.get(from..from + width) {
+            Some(values) if values.iter().all(|v| v.is_finite()) => {
+                tree.nodes[*at as usize].kind = NodeKind::Leaf(leaf)
+            }
+            _ => return Err(format!("leaf {leaf} has no finite value")),
         }
     }
+    Ok(())
 }

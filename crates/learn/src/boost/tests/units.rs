@@ -1,6 +1,7 @@
 //! Histograms and partitions against what they should be.
 
 use super::super::histogram::{Histogram, Layout, NARROW_MAX, Rows, Units, word};
+use super::super::loss::{quantile, weighted_quantile};
 use super::super::partition::partition;
 use super::super::slopes::Slopes;
 use super::*;
@@ -98,4 +99,16 @@ fn one_side_sampling_keeps_the_large_and_raises_the_rest() {
     let drawn = &rows[2000..];
     assert!(drawn.len().abs_diff(1000) < 150, "{}", drawn.len());
     assert!(drawn.iter().all(|row| slopes.g[0][*row as usize] == 8.0 && slopes.h[0][*row as usize] == 8.0));
+}
+
+#[test]
+fn quantiles_are_the_same_with_and_without_weights() {
+    let mut random = Random::stream(9, "quantiles", 0);
+    for count in [0, 1, 2, 3, 10, 101] {
+        let values: Vec<f64> = (0..count).map(|_| (random.normal() * 3.0).round()).collect();
+        for q in [0.1, 0.25, 0.5, 0.9] {
+            let mut pairs: Vec<(f64, f64)> = values.iter().map(|v| (*v, 1.0)).collect();
+            assert_eq!(quantile(&mut values.clone(), q), weighted_quantile(&mut pairs, q), "{count} {q}");
+        }
+    }
 }
