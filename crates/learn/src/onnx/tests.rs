@@ -94,7 +94,6 @@ fn what_is_exported_can_be_imported() {
     let codes: Vec<u32> = y.iter().map(|y| u32::from(*y > 0.0) + u32::from(*y > 1.0)).collect();
     let classes = Target::classes(codes, 3).unwrap();
     let numbers = Target::numbers(y).unwrap();
-<<<<<<< HEAD
     let matrix = &numeric;
     let squared = boost::fit(matrix, &numbers, &Params { rounds: 5, ..Params::new(Loss::Squared) }, &Never).unwrap();
     comes_back(&squared.ensemble, matrix);
@@ -102,19 +101,6 @@ fn what_is_exported_can_be_imported() {
     comes_back(&softmax.ensemble, matrix);
     let params = forest::Params { trees: 3, ..forest::Params::random() };
     comes_back(&forest::fit(matrix, &classes, &params, &Never).unwrap().ensemble, matrix);
-=======
-    {
-        let matrix = &numeric;
-        let squared =
-            boost::fit(matrix, &numbers, &Params { rounds: 5, ..Params::new(Loss::Squared) }, &Never).unwrap();
-        comes_back(&squared.ensemble, matrix);
-        let softmax =
-            boost::fit(matrix, &classes, &Params { rounds: 5, ..Params::new(Loss::Softmax) }, &Never).unwrap();
-        comes_back(&softmax.ensemble, matrix);
-        let params = forest::Params { trees: 3, ..forest::Params::random() };
-        comes_back(&forest::fit(matrix, &classes, &params, &Never).unwrap().ensemble, matrix);
-    }
->>>>>>> trees
 }
 
 #[test]
