@@ -326,6 +326,84 @@ export type ChangePassword = {
 };
 
 /**
+ * What a column holds.
+ */
+export type ColumnProfile = {
+    /**
+     * All values are the same, or there is none.
+     */
+    constant: boolean;
+    /**
+     * Rows with a value.
+     */
+    count: number;
+    /**
+     * Different values.
+     */
+    distinct: number;
+    /**
+     * The first date.
+     */
+    first?: string | null;
+    /**
+     * Nearly every row has a value of its own, as names and numbers of things have.
+     */
+    identifier: boolean;
+    /**
+     * Infinite numbers.
+     */
+    infinite: number;
+    /**
+     * The last date.
+     */
+    last?: string | null;
+    /**
+     * Rows without.
+     */
+    missing: number;
+    /**
+     * Its name.
+     */
+    name: string;
+    numbers?: NumberProfile | null;
+    /**
+     * The most frequent values of a column that is not of numbers or dates.
+     */
+    top: Array<ValueCount>;
+    /**
+     * How its values are read.
+     */
+    type: ColumnType;
+};
+
+/**
+ * How two columns go together.
+ */
+export type ColumnRelation = {
+    /**
+     * One column.
+     */
+    a: string;
+    /**
+     * The other.
+     */
+    b: string;
+    /**
+     * How it is measured.
+     */
+    measure: RelationMeasure;
+    /**
+     * How strong it is.
+     */
+    value: number;
+};
+
+/**
+ * How the values of a column are read.
+ */
+export type ColumnType = 'numeric' | 'boolean' | 'categorical' | 'datetime' | 'text';
+
+/**
  * A proof of who one is: one of the two.
  */
 export type Confirm = {
@@ -483,6 +561,291 @@ export type CreatedKey = {
      */
     secret: string;
 };
+
+/**
+ * How a CSV file is written.
+ */
+export type CsvDialect = {
+    /**
+     * Whether numbers are written `3,14`.
+     */
+    decimal_comma: boolean;
+    /**
+     * Between fields.
+     */
+    delimiter: string;
+    /**
+     * How its text is stored.
+     */
+    encoding: string;
+    /**
+     * Whether the first row holds names.
+     */
+    header: boolean;
+    /**
+     * Around fields that hold a delimiter.
+     */
+    quote: string;
+};
+
+/**
+ * A column.
+ */
+export type DatasetColumn = {
+    /**
+     * Whether somebody chose the type; otherwise it was found out.
+     */
+    chosen: boolean;
+    /**
+     * Its name, unique in the table.
+     */
+    name: string;
+    /**
+     * How its values are read.
+     */
+    type: ColumnType;
+};
+
+/**
+ * How a file is written.
+ */
+export type DatasetFormat = 'csv' | 'jsonl' | 'parquet' | 'arrow';
+
+/**
+ * Something that had better be looked at.
+ */
+export type DatasetIssue = {
+    /**
+     * What to do.
+     */
+    advice: string;
+    /**
+     * The column, if it is about one.
+     */
+    column?: string | null;
+    /**
+     * What it is about.
+     */
+    kind: IssueKind;
+    /**
+     * What was found.
+     */
+    message: string;
+    /**
+     * How much it matters.
+     */
+    severity: IssueSeverity;
+};
+
+/**
+ * The first rows of a version.
+ */
+export type DatasetPreview = {
+    /**
+     * The names of the columns.
+     */
+    columns: Array<string>;
+    /**
+     * Rows of cells as text, long ones cut; null where a value is missing.
+     */
+    rows: Array<Array<string | null>>;
+};
+
+/**
+ * What a version holds, before anything is learnt from it.
+ */
+export type DatasetProfile = {
+    /**
+     * In the order of the file.
+     */
+    columns: Array<ColumnProfile>;
+    /**
+     * Rows that repeat an earlier one.
+     */
+    duplicate_rows: number;
+    /**
+     * Columns that tell the target almost by themselves, when the profile looks at one.
+     */
+    leaks: Array<LeakSuspect>;
+    /**
+     * How little work the data still needs.
+     */
+    quality: DatasetQuality;
+    /**
+     * How columns go together, strongest first; those below 0.1 are left out.
+     */
+    relations: Array<ColumnRelation>;
+    /**
+     * Rows.
+     */
+    rows: number;
+    /**
+     * Rows that quantiles, histograms and relations come from.
+     */
+    sampled_rows: number;
+};
+
+/**
+ * How little work a version still needs.
+ */
+export type DatasetQuality = {
+    /**
+     * The most severe first.
+     */
+    issues: Array<DatasetIssue>;
+    /**
+     * 0 to 100, less for missing cells, repeated rows, useless columns and critical issues.
+     */
+    score: number;
+};
+
+/**
+ * The columns of a version and how its file is written.
+ */
+export type DatasetSchema = {
+    /**
+     * In the order of the file.
+     */
+    columns: Array<DatasetColumn>;
+    dialect?: CsvDialect | null;
+    /**
+     * What there is to say about the reading: columns that got another name, words among numbers.
+     */
+    notes: Array<string>;
+};
+
+/**
+ * Where a version's bytes come from.
+ */
+export type DatasetSource = {
+    /**
+     * What the file was called.
+     */
+    file?: string | null;
+    kind: 'upload';
+} | {
+    kind: 'url';
+    /**
+     * From where, without a query.
+     */
+    url: string;
+} | {
+    kind: 'artifact';
+    /**
+     * The file, from the root of the run's files.
+     */
+    path: string;
+    /**
+     * The run.
+     */
+    run_id: string;
+} | {
+    kind: 'types';
+};
+
+/**
+ * What a profile is to look at.
+ */
+export type DatasetTarget = {
+    /**
+     * The column to be predicted.
+     */
+    target: string;
+};
+
+/**
+ * How columns are to be read.
+ */
+export type DatasetTypes = {
+    /**
+     * The types of columns, by name. The types of columns that are not here are found out.
+     */
+    types: {
+        [key: string]: ColumnType;
+    };
+};
+
+/**
+ * A version of a dataset.
+ */
+export type DatasetVersion = {
+    /**
+     * Columns, once it has been read.
+     */
+    columns?: number | null;
+    /**
+     * When.
+     */
+    created_at: string;
+    /**
+     * The id of who made it.
+     */
+    created_by: string;
+    /**
+     * The BLAKE3 hash of its bytes, in hexadecimal; absent while they are fetched.
+     */
+    digest?: string | null;
+    /**
+     * Why it cannot be read, with line and column where that can be said.
+     */
+    error?: string | null;
+    format?: DatasetFormat | null;
+    /**
+     * The job that reads it.
+     */
+    job_id?: string | null;
+    /**
+     * The version it was made from.
+     */
+    parent?: number | null;
+    /**
+     * How little work it still needs, 0 to 100, once it has been read.
+     */
+    quality?: number | null;
+    /**
+     * When it was read.
+     */
+    read_at?: string | null;
+    /**
+     * Rows, once it has been read.
+     */
+    rows?: number | null;
+    /**
+     * How many bytes.
+     */
+    size_bytes?: number | null;
+    /**
+     * Where its bytes come from.
+     */
+    source: DatasetSource;
+    /**
+     * Where it stands.
+     */
+    state: DatasetVersionState;
+    /**
+     * Types that people chose, by column.
+     */
+    types: {
+        [key: string]: ColumnType;
+    };
+    /**
+     * From 1.
+     */
+    version: number;
+};
+
+/**
+ * A version with what was found in it.
+ */
+export type DatasetVersionDetails = DatasetVersion & {
+    profile?: DatasetProfile | null;
+    schema?: DatasetSchema | null;
+};
+
+/**
+ * Where a version stands.
+ */
+export type DatasetVersionState = 'reading' | 'ready' | 'failed';
 
 /**
  * The empty answer, `{}`.
@@ -693,6 +1056,54 @@ export type FinishSignIn = {
 };
 
 /**
+ * A bar of a histogram.
+ */
+export type HistogramBin = {
+    /**
+     * Rows of the sample in it.
+     */
+    count: number;
+    /**
+     * Where it begins; the last includes its end.
+     */
+    from?: number | null;
+    /**
+     * Where it ends.
+     */
+    to?: number | null;
+};
+
+/**
+ * A file that is somewhere else: exactly one of `url` and `artifact`.
+ */
+export type ImportDataset = {
+    artifact?: ImportedArtifact | null;
+    format?: DatasetFormat | null;
+    /**
+     * The dataset's name; it is made when there is none.
+     */
+    name: string;
+    /**
+     * Where it is to be fetched: http or https, without user and password.
+     */
+    url?: string | null;
+};
+
+/**
+ * A run's file.
+ */
+export type ImportedArtifact = {
+    /**
+     * The file, from the root of the run's files.
+     */
+    path: string;
+    /**
+     * The run.
+     */
+    run_id: string;
+};
+
+/**
  * An invitation that nobody has accepted yet. Its secret is in the letter and nowhere else.
  */
 export type Invitation = {
@@ -750,6 +1161,16 @@ export type InvitationToken = {
      */
     token: string;
 };
+
+/**
+ * What an issue is about.
+ */
+export type IssueKind = 'few_rows' | 'missing' | 'constant' | 'identifier' | 'duplicates' | 'leak' | 'infinite' | 'skewed' | 'many_levels' | 'missing_target' | 'imbalance';
+
+/**
+ * How much an issue matters.
+ */
+export type IssueSeverity = 'info' | 'warning' | 'critical';
 
 /**
  * A background job.
@@ -882,6 +1303,20 @@ export type KeyValue = {
      * Its value.
      */
     value: string;
+};
+
+/**
+ * A column that tells the target almost by itself.
+ */
+export type LeakSuspect = {
+    /**
+     * The column.
+     */
+    column: string;
+    /**
+     * Share of what there is to know that it tells, 0 to 1.
+     */
+    strength: number;
 };
 
 /**
@@ -2852,6 +3287,52 @@ export type Next = {
 };
 
 /**
+ * The shape of finite numbers.
+ */
+export type NumberProfile = {
+    /**
+     * Standard deviation.
+     */
+    deviation?: number | null;
+    /**
+     * Equal steps from the smallest to the largest.
+     */
+    histogram: Array<HistogramBin>;
+    /**
+     * Excess kurtosis: 0 for normally distributed numbers.
+     */
+    kurtosis?: number | null;
+    /**
+     * Largest.
+     */
+    maximum?: number | null;
+    /**
+     * Mean.
+     */
+    mean?: number | null;
+    /**
+     * Smallest.
+     */
+    minimum?: number | null;
+    /**
+     * Rows below zero.
+     */
+    negative: number;
+    /**
+     * Quantiles, smallest first.
+     */
+    quantiles: Array<Quantile>;
+    /**
+     * Skewness: 0 for symmetric numbers.
+     */
+    skew?: number | null;
+    /**
+     * Rows that are exactly zero.
+     */
+    zeros: number;
+};
+
+/**
  * An organisation.
  */
 export type Organization = {
@@ -2894,6 +3375,20 @@ export type PageAuditEntry = {
      * The items, in the list's stable order.
      */
     items: Array<AuditEntry>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageDatasetVersion = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<DatasetVersion>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -3076,6 +3571,20 @@ export type PageSession = {
      * The items, in the list's stable order.
      */
     items: Array<Session>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageStoredDataset = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<StoredDataset>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -3377,6 +3886,20 @@ export type ProjectRoleOf = {
 };
 
 /**
+ * A quantile.
+ */
+export type Quantile = {
+    /**
+     * Which, 0 to 1.
+     */
+    at: number;
+    /**
+     * Its value.
+     */
+    value?: number | null;
+};
+
+/**
  * What is limited.
  */
 export type QuotaName = 'requests' | 'storage' | 'jobs' | 'tokens';
@@ -3504,6 +4027,11 @@ export type RegistrationSearch = {
      */
     model_ids: Array<string>;
 };
+
+/**
+ * How a relation is measured.
+ */
+export type RelationMeasure = 'pearson' | 'spearman' | 'cramers_v' | 'correlation_ratio';
 
 /**
  * Another name for a passkey.
@@ -4006,10 +4534,55 @@ export type SigningKeySet = {
 export type StageView = 'active' | 'deleted' | 'all';
 
 /**
+ * A dataset with its newest version.
+ */
+export type StoredDataset = {
+    /**
+     * When.
+     */
+    created_at: string;
+    /**
+     * The id of who made it.
+     */
+    created_by: string;
+    /**
+     * What it is, in somebody's words.
+     */
+    description: string;
+    /**
+     * Its id.
+     */
+    id: string;
+    /**
+     * Its newest version.
+     */
+    latest: DatasetVersion;
+    /**
+     * Its name, unique in the project.
+     */
+    name: string;
+    /**
+     * When it last changed; a new version is a change.
+     */
+    updated_at: string;
+};
+
+/**
  * Where to go.
  */
 export type SwitchOrganization = {
     organization_id: string;
+};
+
+/**
+ * A profile that looks at a target, or the job that makes it.
+ */
+export type TargetProfile = {
+    /**
+     * The job that makes it.
+     */
+    job_id?: string | null;
+    profile?: DatasetProfile | null;
 };
 
 /**
@@ -4141,6 +4714,20 @@ export type TotpProposal = {
 };
 
 /**
+ * What to change; what is absent stays.
+ */
+export type UpdateDataset = {
+    /**
+     * What it is.
+     */
+    description?: string | null;
+    /**
+     * Not the name of another dataset of the project.
+     */
+    name?: string | null;
+};
+
+/**
  * What to change of oneself.
  */
 export type UpdateMe = {
@@ -4217,6 +4804,20 @@ export type UpdateTeam = {
 };
 
 /**
+ * A value and how often it occurs.
+ */
+export type ValueCount = {
+    /**
+     * Rows that hold it.
+     */
+    count: number;
+    /**
+     * The value, cut if it is long.
+     */
+    value: string;
+};
+
+/**
  * Where a version comes from.
  */
 export type VersionLineage = {
@@ -4230,195 +4831,6 @@ export type VersionLineage = {
      * The run it names, whether or not that run exists here.
      */
     run_id?: string | null;
-};
-
-export type ColumnType = 'numeric' | 'boolean' | 'categorical' | 'datetime' | 'text';
-
-export type DatasetFormat = 'csv' | 'jsonl' | 'parquet' | 'arrow';
-
-export type DatasetVersionState = 'reading' | 'ready' | 'failed';
-
-export type IssueSeverity = 'info' | 'warning' | 'critical';
-
-export type IssueKind = 'few_rows' | 'missing' | 'constant' | 'leak';
-
-export type RelationMeasure = 'pearson' | 'spearman' | 'cramers_v' | 'correlation_ratio';
-
-export type DatasetColumn = {
-    name: string;
-    type: ColumnType;
-    chosen: boolean;
-};
-
-export type CsvDialect = {
-    delimiter: string;
-};
-
-export type DatasetSchema = {
-    columns: Array<DatasetColumn>;
-    dialect?: null | CsvDialect;
-    notes: Array<string>;
-};
-
-export type DatasetPreview = {
-    columns: Array<string>;
-    rows: Array<Array<string | null>>;
-};
-
-export type ValueCount = {
-    value: string;
-    count: number;
-};
-
-export type Quantile = {
-    at: number;
-    value?: number | null;
-};
-
-export type HistogramBin = {
-    from?: number | null;
-    to?: number | null;
-    count: number;
-};
-
-export type NumberProfile = {
-    mean?: number | null;
-    deviation?: number | null;
-    minimum?: number | null;
-    maximum?: number | null;
-    quantiles: Array<Quantile>;
-    skew?: number | null;
-    kurtosis?: number | null;
-    zeros: number;
-    negative: number;
-    histogram: Array<HistogramBin>;
-};
-
-export type ColumnProfile = {
-    name: string;
-    type: ColumnType;
-    count: number;
-    missing: number;
-    distinct: number;
-    infinite: number;
-    constant: boolean;
-    identifier: boolean;
-    top: Array<ValueCount>;
-    numbers?: null | NumberProfile;
-    first?: string | null;
-    last?: string | null;
-};
-
-export type ColumnRelation = {
-    a: string;
-    b: string;
-    measure: RelationMeasure;
-    value: number;
-};
-
-export type LeakSuspect = {
-    column: string;
-    strength: number;
-};
-
-export type DatasetIssue = {
-    kind: IssueKind;
-    severity: IssueSeverity;
-    column?: string | null;
-    message: string;
-    advice: string;
-};
-
-export type DatasetQuality = {
-    score: number;
-    issues: Array<DatasetIssue>;
-};
-
-export type DatasetProfile = {
-    rows: number;
-    sampled_rows: number;
-    columns: Array<ColumnProfile>;
-    duplicate_rows: number;
-    relations: Array<ColumnRelation>;
-    leaks: Array<LeakSuspect>;
-    quality: DatasetQuality;
-};
-
-export type DatasetSource = {
-    kind: 'upload';
-    file?: string | null;
-} | {
-    kind: 'url';
-    url: string;
-} | {
-    kind: 'artifact';
-    run_id: string;
-    path: string;
-} | {
-    kind: 'types';
-};
-
-export type DatasetVersion = {
-    version: number;
-    state: DatasetVersionState;
-    error?: string | null;
-    format?: null | DatasetFormat;
-    digest?: string | null;
-    size_bytes?: number | null;
-    rows?: number | null;
-    columns?: number | null;
-    quality?: number | null;
-    source: DatasetSource;
-    parent?: number | null;
-    types: {
-        [key: string]: ColumnType;
-    };
-    job_id?: string | null;
-    created_by: string;
-    created_at: string;
-    read_at?: string | null;
-};
-
-export type DatasetVersionDetails = DatasetVersion & {
-    schema?: null | DatasetSchema;
-    profile?: null | DatasetProfile;
-};
-
-export type StoredDataset = {
-    id: string;
-    name: string;
-    description: string;
-    latest: DatasetVersion;
-    created_by: string;
-    created_at: string;
-    updated_at: string;
-};
-
-export type ImportedArtifact = {
-    run_id: string;
-    path: string;
-};
-
-export type ImportDataset = {
-    name: string;
-    format?: null | DatasetFormat;
-    url?: string | null;
-    artifact?: null | ImportedArtifact;
-};
-
-export type TargetProfile = {
-    profile?: null | DatasetProfile;
-    job_id?: string | null;
-};
-
-export type PageStoredDataset = {
-    items: Array<StoredDataset>;
-    next_cursor?: string | null;
-};
-
-export type PageDatasetVersion = {
-    items: Array<DatasetVersion>;
-    next_cursor?: string | null;
 };
 
 export type GetSigningKeysData = {
@@ -12769,6 +13181,942 @@ export type ResendVerificationResponses = {
     202: unknown;
 };
 
+export type ListDatasetsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * A part of the name, whatever its case.
+         */
+        q?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/datasets';
+};
+
+export type ListDatasetsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListDatasetsError = ListDatasetsErrors[keyof ListDatasetsErrors];
+
+export type ListDatasetsResponses = {
+    200: PageStoredDataset;
+};
+
+export type ListDatasetsResponse = ListDatasetsResponses[keyof ListDatasetsResponses];
+
+export type CreateDatasetData = {
+    body: ImportDataset;
+    path?: never;
+    query?: {
+        /**
+         * The dataset's name; it is made when there is none. Needed unless the body is JSON that names it.
+         */
+        name?: string;
+        /**
+         * How a file is written.
+         */
+        format?: 'csv' | 'jsonl' | 'parquet' | 'arrow';
+        /**
+         * What the file is called.
+         */
+        file?: string;
+    };
+    url: '/api/v1/datasets';
+};
+
+export type CreateDatasetErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateDatasetError = CreateDatasetErrors[keyof CreateDatasetErrors];
+
+export type CreateDatasetResponses = {
+    /**
+     * The newest version has these bytes
+     */
+    200: StoredDataset;
+    /**
+     * A new version, about to be read
+     */
+    202: StoredDataset;
+};
+
+export type CreateDatasetResponse = CreateDatasetResponses[keyof CreateDatasetResponses];
+
+export type DeleteDatasetData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}';
+};
+
+export type DeleteDatasetErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteDatasetError = DeleteDatasetErrors[keyof DeleteDatasetErrors];
+
+export type DeleteDatasetResponses = {
+    /**
+     * Removed
+     */
+    204: void;
+};
+
+export type DeleteDatasetResponse = DeleteDatasetResponses[keyof DeleteDatasetResponses];
+
+export type GetDatasetData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}';
+};
+
+export type GetDatasetErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetDatasetError = GetDatasetErrors[keyof GetDatasetErrors];
+
+export type GetDatasetResponses = {
+    200: StoredDataset;
+};
+
+export type GetDatasetResponse = GetDatasetResponses[keyof GetDatasetResponses];
+
+export type UpdateDatasetData = {
+    body: UpdateDataset;
+    headers?: {
+        /**
+         * The ETag the dataset had when it was read
+         */
+        'If-Match'?: string | null;
+    };
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}';
+};
+
+export type UpdateDatasetErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateDatasetError = UpdateDatasetErrors[keyof UpdateDatasetErrors];
+
+export type UpdateDatasetResponses = {
+    200: StoredDataset;
+};
+
+export type UpdateDatasetResponse = UpdateDatasetResponses[keyof UpdateDatasetResponses];
+
+export type ListDatasetVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+    };
+    query?: {
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/datasets/{dataset_id}/versions';
+};
+
+export type ListDatasetVersionsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListDatasetVersionsError = ListDatasetVersionsErrors[keyof ListDatasetVersionsErrors];
+
+export type ListDatasetVersionsResponses = {
+    200: PageDatasetVersion;
+};
+
+export type ListDatasetVersionsResponse = ListDatasetVersionsResponses[keyof ListDatasetVersionsResponses];
+
+export type GetDatasetVersionData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+        /**
+         * The version's number, or `latest`
+         */
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}';
+};
+
+export type GetDatasetVersionErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetDatasetVersionError = GetDatasetVersionErrors[keyof GetDatasetVersionErrors];
+
+export type GetDatasetVersionResponses = {
+    200: DatasetVersionDetails;
+};
+
+export type GetDatasetVersionResponse = GetDatasetVersionResponses[keyof GetDatasetVersionResponses];
+
+export type DownloadDatasetVersionData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+        /**
+         * The version's number, or `latest`
+         */
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/content';
+};
+
+export type DownloadDatasetVersionErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DownloadDatasetVersionError = DownloadDatasetVersionErrors[keyof DownloadDatasetVersionErrors];
+
+export type DownloadDatasetVersionResponses = {
+    200: FileContent;
+};
+
+export type DownloadDatasetVersionResponse = DownloadDatasetVersionResponses[keyof DownloadDatasetVersionResponses];
+
+export type PreviewDatasetVersionData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+        /**
+         * The version's number, or `latest`
+         */
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/preview';
+};
+
+export type PreviewDatasetVersionErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type PreviewDatasetVersionError = PreviewDatasetVersionErrors[keyof PreviewDatasetVersionErrors];
+
+export type PreviewDatasetVersionResponses = {
+    200: DatasetPreview;
+};
+
+export type PreviewDatasetVersionResponse = PreviewDatasetVersionResponses[keyof PreviewDatasetVersionResponses];
+
+export type GetDatasetProfileData = {
+    body?: never;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+        /**
+         * The version's number, or `latest`
+         */
+        version: string;
+    };
+    query: {
+        /**
+         * The column to be predicted.
+         */
+        target: string;
+    };
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/profile';
+};
+
+export type GetDatasetProfileErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetDatasetProfileError = GetDatasetProfileErrors[keyof GetDatasetProfileErrors];
+
+export type GetDatasetProfileResponses = {
+    200: DatasetProfile;
+};
+
+export type GetDatasetProfileResponse = GetDatasetProfileResponses[keyof GetDatasetProfileResponses];
+
+export type ProfileDatasetVersionData = {
+    body: DatasetTarget;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+        /**
+         * The version's number, or `latest`
+         */
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/profile';
+};
+
+export type ProfileDatasetVersionErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ProfileDatasetVersionError = ProfileDatasetVersionErrors[keyof ProfileDatasetVersionErrors];
+
+export type ProfileDatasetVersionResponses = {
+    /**
+     * It has been made before
+     */
+    200: TargetProfile;
+    /**
+     * The job makes it
+     */
+    202: TargetProfile;
+};
+
+export type ProfileDatasetVersionResponse = ProfileDatasetVersionResponses[keyof ProfileDatasetVersionResponses];
+
+export type SetDatasetTypesData = {
+    body: DatasetTypes;
+    path: {
+        /**
+         * The dataset's id
+         */
+        dataset_id: string;
+        /**
+         * The version's number, or `latest`
+         */
+        version: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{dataset_id}/versions/{version}/types';
+};
+
+export type SetDatasetTypesErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type SetDatasetTypesError = SetDatasetTypesErrors[keyof SetDatasetTypesErrors];
+
+export type SetDatasetTypesResponses = {
+    /**
+     * The version is read like that already
+     */
+    200: StoredDataset;
+    /**
+     * A new version, about to be read
+     */
+    202: StoredDataset;
+};
+
+export type SetDatasetTypesResponse = SetDatasetTypesResponses[keyof SetDatasetTypesResponses];
+
 export type ListInvitationsData = {
     body?: never;
     path?: never;
@@ -19317,191 +20665,3 @@ export type MlflowVersionResponses = {
 };
 
 export type MlflowVersionResponse = MlflowVersionResponses[keyof MlflowVersionResponses];
-
-export type ListDatasetsData = {
-    body?: never;
-    path?: never;
-    query?: {
-        q?: string;
-        limit?: number;
-        cursor?: string;
-    };
-    url: '/api/v1/datasets';
-};
-
-export type ListDatasetsResponses = {
-    200: PageStoredDataset;
-};
-
-export type ListDatasetsResponse = ListDatasetsResponses[keyof ListDatasetsResponses];
-
-export type CreateDatasetData = {
-    body: ImportDataset;
-    path?: never;
-    query?: {
-        name?: string;
-        format?: 'csv' | 'jsonl' | 'parquet' | 'arrow';
-        file?: string;
-    };
-    url: '/api/v1/datasets';
-};
-
-export type CreateDatasetResponses = {
-    200: StoredDataset;
-};
-
-export type CreateDatasetResponse = CreateDatasetResponses[keyof CreateDatasetResponses];
-
-export type DeleteDatasetData = {
-    body?: never;
-    path: {
-        dataset_id: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}';
-};
-
-export type DeleteDatasetResponses = {
-    204: void;
-};
-
-export type DeleteDatasetResponse = DeleteDatasetResponses[keyof DeleteDatasetResponses];
-
-export type GetDatasetData = {
-    body?: never;
-    path: {
-        dataset_id: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}';
-};
-
-export type GetDatasetResponses = {
-    200: StoredDataset;
-};
-
-export type GetDatasetResponse = GetDatasetResponses[keyof GetDatasetResponses];
-
-export type UpdateDatasetData = {
-    body: {
-        name?: string | null;
-        description?: string | null;
-    };
-    path: {
-        dataset_id: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}';
-};
-
-export type UpdateDatasetResponses = {
-    200: StoredDataset;
-};
-
-export type UpdateDatasetResponse = UpdateDatasetResponses[keyof UpdateDatasetResponses];
-
-export type ListDatasetVersionsData = {
-    body?: never;
-    path: {
-        dataset_id: string;
-    };
-    query?: {
-        limit?: number;
-        cursor?: string;
-    };
-    url: '/api/v1/datasets/{dataset_id}/versions';
-};
-
-export type ListDatasetVersionsResponses = {
-    200: PageDatasetVersion;
-};
-
-export type ListDatasetVersionsResponse = ListDatasetVersionsResponses[keyof ListDatasetVersionsResponses];
-
-export type GetDatasetVersionData = {
-    body?: never;
-    path: {
-        dataset_id: string;
-        version: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}/versions/{version}';
-};
-
-export type GetDatasetVersionResponses = {
-    200: DatasetVersionDetails;
-};
-
-export type GetDatasetVersionResponse = GetDatasetVersionResponses[keyof GetDatasetVersionResponses];
-
-export type PreviewDatasetVersionData = {
-    body?: never;
-    path: {
-        dataset_id: string;
-        version: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}/versions/{version}/preview';
-};
-
-export type PreviewDatasetVersionResponses = {
-    200: DatasetPreview;
-};
-
-export type PreviewDatasetVersionResponse = PreviewDatasetVersionResponses[keyof PreviewDatasetVersionResponses];
-
-export type SetDatasetTypesData = {
-    body: {
-        types: {
-            [key: string]: ColumnType;
-        };
-    };
-    path: {
-        dataset_id: string;
-        version: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}/versions/{version}/types';
-};
-
-export type SetDatasetTypesResponses = {
-    200: StoredDataset;
-};
-
-export type SetDatasetTypesResponse = SetDatasetTypesResponses[keyof SetDatasetTypesResponses];
-
-export type GetDatasetProfileData = {
-    body?: never;
-    path: {
-        dataset_id: string;
-        version: string;
-    };
-    query: {
-        target: string;
-    };
-    url: '/api/v1/datasets/{dataset_id}/versions/{version}/profile';
-};
-
-export type GetDatasetProfileResponses = {
-    200: DatasetProfile;
-};
-
-export type GetDatasetProfileResponse = GetDatasetProfileResponses[keyof GetDatasetProfileResponses];
-
-export type ProfileDatasetVersionData = {
-    body: {
-        target: string;
-    };
-    path: {
-        dataset_id: string;
-        version: string;
-    };
-    query?: never;
-    url: '/api/v1/datasets/{dataset_id}/versions/{version}/profile';
-};
-
-export type ProfileDatasetVersionResponses = {
-    200: TargetProfile;
-};
-
-export type ProfileDatasetVersionResponse = ProfileDatasetVersionResponses[keyof ProfileDatasetVersionResponses];
