@@ -70,6 +70,47 @@ export function datasetSearch(s: Raw) {
   });
 }
 
+export const automlStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export function automlSearch(s: Raw) {
+  return compact({ dataset: asString(s['dataset']), state: asOneOf(s['state'], automlStates) });
+}
+
+export function startAutomlSearch(s: Raw) {
+  return compact({ dataset: asString(s['dataset']), version: asNumber(s['version'], 1, Number.MAX_SAFE_INTEGER), target: asString(s['target']) });
+}
+
+export const automlTabs = ['overview', 'search', 'quality', 'explanations', 'try', 'use'] as const;
+export type AutomlTab = (typeof automlTabs)[number];
+export const explanationKinds = ['shap', 'effects', 'importance', 'interactions', 'lime', 'anchor', 'counterfactual'] as const;
+
+/** What is looked at within an explanation. */
+function explanationParts(s: Raw) {
+  return {
+    output: asString(s['output']),
+    column: asString(s['column']),
+    row: asNumber(s['row'], 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+export type ExplanationParts = Partial<ReturnType<typeof explanationParts>>;
+
+export function explanationSearch(s: Raw) {
+  return compact(explanationParts(s));
+}
+
+export function automlJobSearch(s: Raw) {
+  return compact({
+    tab: asOneOf(s['tab'], automlTabs),
+    kind: asOneOf(s['kind'], explanationKinds),
+    /** Which explanation; absent means the newest of its kind. */
+    explanation: asString(s['explanation']),
+    ...explanationParts(s),
+  });
+}
+
+export function explanationsSearch(s: Raw) {
+  return compact({ automl: asString(s['automl']), name: asString(s['name']) });
+}
+
 export function modelSearch(s: Raw) {
   return compact({ path: asString(s['path']) });
 }

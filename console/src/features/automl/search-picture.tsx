@@ -1,0 +1,64 @@
+import { useMemo } from 'react';
+import { formatCount } from '~/ui/format';
+import { useChartColours } from '../charts/colours';
+import { EChart } from '../charts/echarts';
+import { frame, tooltip } from '../charts/frame';
+import { Legend } from '../charts/legend';
+import type { AutomlTrial } from './api-provisional';
+import { searchPoints } from './leaderboard';
+import { familyColour, familyName, metricName } from './names';
+import { score } from './score';
+
+interface SearchPictureProps {
+  trials: readonly AutomlTrial[];
+  metric: string | null;
+  greater: boolean;
+  onPick: (trial: AutomlTrial) => void;
+}
+
+/** The score of each trial in the order they were made, and the best until then. */
+export default function SearchPicture({ trials, metric, greater, onPick }: SearchPictureProps) {
+  const colours = useChartColours();
+  const points = useMemo(() => searchPoints(trials, greater), [trials, greater]);
+  const name = metric ? metricName(metric) : 'Score';
+  const found = [...new Set(points.map((p) => p.trial.family))].sort((a, b) => familyColour(a) - familyColour(b));
+  const option = useMemo(() => {
+    const last = points.at(-1);
+    return {
+      ...frame({ name: 'Trial', whole: true }, { name }, colours),
+      tooltip: tooltip(colours, (item: { seriesType: string; dataIndex: number }) => {
+        const point = points[item.dataIndex];
+        if (!point || item.seriesType === 'line') return '';
+        return `${point.trial.name}\n${name}  ${score(point.score)}\nbest until then  ${score(point.best)}`;
+      }),
+      series: [
+        {
+          type: 'scatter',
+          symbolSize: 9,
+          data: points.map((p) => ({ value: [p.trial.number, p.score], itemStyle: { color: colours.of(familyColour(p.trial.family)) } })),
+        },
+        { type: 'line', step: 'end', showSymbol: false, silent: true, lineStyle: { color: colours.ink, width: 1.5 }, data: points.map((p) => [p.trial.number, p.best]) },
+      ],
+      ...(last ? {} : { series: [] }),
+    };
+  }, [points, name, colours]);
+  const best = points.at(-1)?.best;
+  return (
+    <>
+      <EChart
+        option={option}
+        height={280}
+        label={`${name} of ${formatCount(points.length, 'trial')} in the order they were made; the best is ${score(best)}`}
+        onPick={(index, series) => {
+          const point = series === 0 ? points[index] : undefined;
+          if (point) onPick(point.trial);
+        }}
+      />
+      <Legend
+        label="Kinds of models"
+        items={[...found.map((f) => ({ id: f, name: familyName(f), colour: colours.of(familyColour(f)) })), { id: 'best', name: 'Best until then', colour: colours.ink }]}
+      />
+      <p className="mt-1 text-xs text-faint">Press a point to open its run. The leaderboard below has the same numbers.</p>
+    </>
+  );
+}
