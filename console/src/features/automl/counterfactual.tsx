@@ -48,8 +48,8 @@ export function Counterfactual({ job, results, row, onApply }: CounterfactualPro
   return (
     <Card title="What would have to be different?">
       <Needs permission="experiments:write" instead={<DeniedHint permission="experiments:write" label="Why can I not ask this?" />}>
-        <div className="flex flex-wrap items-end gap-2">
-          <div className="min-w-0 flex-1">
+        <div className="flex flex-col items-start gap-3">
+          <div className="w-full min-w-0">
             {numbers ? (
               <Field label="For the model to say" error={wanted === '' ? null : fault} hint="From one value to another, such as 10 to 20.">
                 {(ids) => <Input {...ids} value={wanted} onChange={(e) => setWanted(e.target.value)} />}

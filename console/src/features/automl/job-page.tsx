@@ -8,7 +8,7 @@ import { CopyButton } from '~/ui/copy';
 import { Live } from '~/ui/live';
 import { Loading } from '~/ui/states';
 import { Ago } from '~/ui/time';
-import { ExperimentCrumb } from '../run/run-page';
+import { ExperimentCrumb } from '../experiments/crumb';
 import type { AutomlJob } from './api-provisional';
 import { useJob, useLiveJob, useResults } from './data';
 import { JobActions } from './job-actions';
@@ -103,7 +103,7 @@ function Found({ job, tab }: { job: AutomlJob; tab: Exclude<AutomlTab, 'search'>
 
 function Meta({ job }: { job: AutomlJob }) {
   const project = useProject();
-  const link = 'text-accent hover:underline wrap-anywhere';
+  const link = 'text-accent underline underline-offset-2 wrap-anywhere';
   return (
     <>
       <span>

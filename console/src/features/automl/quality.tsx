@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'react';
 import { Card } from '~/ui/card';
+import { cx } from '~/ui/cx';
 import { Checkbox } from '~/ui/field';
 import { formatCount, formatNumber } from '~/ui/format';
 import { Empty } from '~/ui/states';
@@ -13,14 +14,19 @@ import { percent } from './names';
 import { area, commonRange, confusionRows, curvePoints, fewPoints, residualShares, type CurveKind } from './report';
 import { score } from './score';
 
+/** Classes whose table of errors needs but half the width. */
+const besideMax = 5;
+
 /** How the finished model does on rows it has never seen. */
 export default function Quality({ results }: { results: AutomlResults }) {
   const report = results.hold_out;
   if (!report) return <Empty title="No rows were set apart">Curves and tables of errors need rows the search has never seen. Set some apart in the next search.</Empty>;
   return (
     <div className="grid gap-4">
-      <Coverage report={report} regression={results.task === 'regression'} />
-      {report.confusion ? <Confusion confusion={report.confusion} /> : null}
+      <div className={cx('grid items-start gap-4', report.confusion && report.confusion.classes.length <= besideMax && 'lg:grid-cols-2')}>
+        {report.confusion ? <Confusion confusion={report.confusion} /> : null}
+        <Coverage report={report} regression={results.task === 'regression'} />
+      </div>
       {report.curves.length > 0 ? <Curves report={report} /> : null}
       {report.residuals ? <Residuals residuals={report.residuals} /> : null}
     </div>

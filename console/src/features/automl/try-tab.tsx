@@ -155,6 +155,12 @@ function OddsBars({ classes }: { classes: NonNullable<ReturnType<typeof odds>> }
   const colours = useChartColours();
   return (
     <table className="w-full table-fixed text-xs" aria-label="Probabilities of the classes">
+      <colgroup>
+        <col className="w-1/3" />
+        <col />
+        <col className="w-16" />
+        <col className="w-16" />
+      </colgroup>
       <thead className="sr-only">
         <tr>
           <th scope="col">Class</th>
@@ -168,7 +174,7 @@ function OddsBars({ classes }: { classes: NonNullable<ReturnType<typeof odds>> }
           const change = c.after - c.before;
           return (
             <tr key={c.name} className="h-7">
-              <th scope="row" className="w-1/3 truncate pr-2 text-left font-normal" title={c.name}>
+              <th scope="row" className="truncate pr-2 text-left font-normal" title={c.name}>
                 {c.name}
               </th>
               <td>
@@ -178,8 +184,8 @@ function OddsBars({ classes }: { classes: NonNullable<ReturnType<typeof odds>> }
                   <rect x={Math.min(99.5, c.before * 100)} y={0} width={0.6} height={10} className="fill-ink" />
                 </svg>
               </td>
-              <td className="w-14 pl-2 text-right font-medium">{percent(c.after)}</td>
-              <td className={`w-14 pl-2 text-right ${Math.abs(change) < 0.0005 ? 'text-faint' : change > 0 ? 'text-accent' : 'text-danger'}`}>{Math.abs(change) < 0.0005 ? '·' : `${change > 0 ? '+' : ''}${percent(change)}`}</td>
+              <td className="pl-2 text-right font-medium">{percent(c.after)}</td>
+              <td className={`pl-2 text-right ${Math.abs(change) < 0.0005 ? 'text-faint' : change > 0 ? 'text-accent' : 'text-danger'}`}>{Math.abs(change) < 0.0005 ? '·' : `${change > 0 ? '+' : ''}${percent(change)}`}</td>
             </tr>
           );
         })}

@@ -21,6 +21,11 @@ export function BarRows({ label, rows, unit }: { label: string; rows: readonly B
   const x = (value: number) => ((value - least) / span) * 100;
   return (
     <table className="w-full table-fixed text-xs" aria-label={label}>
+      <colgroup>
+        <col className="w-2/5 sm:w-1/3" />
+        <col />
+        <col className="w-24" />
+      </colgroup>
       <thead className="sr-only">
         <tr>
           <th scope="col">Name</th>
@@ -31,13 +36,13 @@ export function BarRows({ label, rows, unit }: { label: string; rows: readonly B
       <tbody>
         {rows.map((r) => (
           <tr key={r.name} className="h-6">
-            <th scope="row" className="w-2/5 truncate pr-2 text-left font-normal text-muted sm:w-1/3" title={r.name}>
+            <th scope="row" className="truncate pr-2 text-left font-normal text-muted" title={r.name}>
               {r.name}
             </th>
             <td>
               <Bar row={r} x={x} />
             </td>
-            <td className="w-24 pl-2 text-right font-medium">{r.text}</td>
+            <td className="pl-2 text-right font-medium">{r.text}</td>
           </tr>
         ))}
       </tbody>

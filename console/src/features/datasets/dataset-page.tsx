@@ -95,7 +95,7 @@ export function DatasetPage() {
               to="/p/$project/datasets/$datasetId"
               params={{ project, datasetId }}
               search={(s) => ({ ...s, tab: t === 'columns' ? undefined : t })}
-              aria-current={t === tab ? 'page' : undefined}
+              activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
               className={tabClass}
             >
               {tabs[t]}

@@ -37,15 +37,13 @@ export function Beeswarm({ of, output, columns, onPick }: BeeswarmProps) {
     return {
       rows: data,
       option: {
-        grid: { left: 8, right: 16, top: 8, bottom: 56, containLabel: true },
-        xAxis: { type: 'value', axisLabel: { ...text, formatter: (v: number) => formatNumber(v), hideOverlap: true }, axisLine: { show: false }, splitLine: { lineStyle: { color: colours.grid } } },
+        grid: { left: 16, right: 24, top: 8, bottom: 56, containLabel: false },
+        xAxis: { type: 'value', axisLabel: { ...text, formatter: (v: number) => formatNumber(v), hideOverlap: true }, axisLine: { show: false, onZero: false }, axisTick: { show: false }, position: 'bottom', splitLine: { lineStyle: { color: colours.grid } } },
         yAxis: {
           type: 'value',
           inverse: true,
-          min: -0.6,
-          max: wanted.length - 0.4,
-          interval: 1,
-          // Ticks are counted from the lower end, which is not a whole number.
+          min: -0.5,
+          max: wanted.length - 0.5,
           axisLabel: { show: false },
           axisTick: { show: false },
           axisLine: { onZero: true, lineStyle: { color: colours.axis } },

@@ -84,7 +84,7 @@ function Asked({ explanation }: { explanation: Explanation }) {
     <span>
       {count}
       {first} of a{' '}
-      <Link to="/p/$project/datasets/$datasetId" params={{ project, datasetId: rows.dataset_id }} search={version} className="text-accent hover:underline">
+      <Link to="/p/$project/datasets/$datasetId" params={{ project, datasetId: rows.dataset_id }} search={version} className="text-accent underline underline-offset-2">
         dataset
       </Link>
     </span>

@@ -5,7 +5,7 @@ import type { Explanation } from '../automl/api-provisional';
 /** The model an explanation is about, as a link to wherever it lives. */
 export function ModelLink({ of: { model, model_label } }: { of: Pick<Explanation, 'model' | 'model_label'> }) {
   const project = useProject();
-  const className = 'wrap-anywhere text-accent hover:underline';
+  const className = 'wrap-anywhere text-accent underline underline-offset-2';
   if ('automl_id' in model) {
     return (
       <Link to="/p/$project/automl/$automlId" params={{ project, automlId: model.automl_id }} className={className}>

@@ -18,6 +18,11 @@ export function Waterfall({ base, steps, of }: { base: number; steps: readonly S
   const x = (value: number) => ((value - low + room) / (high - low + 2 * room || 1)) * 100;
   return (
     <table className="w-full table-fixed text-xs" aria-label="From the base value to the prediction">
+      <colgroup>
+        <col className="w-2/5" />
+        <col />
+        <col className="w-20" />
+      </colgroup>
       <thead className="sr-only">
         <tr>
           <th scope="col">Column and its value</th>
@@ -59,7 +64,7 @@ interface LineProps {
 function Line({ name, note, text, tone, strong, children }: LineProps) {
   return (
     <tr className="h-7">
-      <th scope="row" className="w-2/5 truncate pr-2 text-left font-normal" title={note === undefined ? name : `${name} = ${note}`}>
+      <th scope="row" className="truncate pr-2 text-left font-normal" title={note === undefined ? name : `${name} = ${note}`}>
         <span className={strong ? 'font-medium' : 'text-muted'}>{name}</span>
         {note === undefined ? null : <span className="text-faint"> = {note}</span>}
       </th>
@@ -68,7 +73,7 @@ function Line({ name, note, text, tone, strong, children }: LineProps) {
           {children}
         </svg>
       </td>
-      <td className={`w-20 pl-2 text-right ${strong ? 'font-semibold' : `font-medium ${tone ?? ''}`}`}>{text}</td>
+      <td className={`pl-2 text-right ${strong ? 'font-semibold' : `font-medium ${tone ?? ''}`}`}>{text}</td>
     </tr>
   );
 }

@@ -11,7 +11,7 @@ import { Empty, Loading } from '~/ui/states';
 import { Badge, RunStatus } from '~/ui/status';
 import { Ago, Elapsed } from '~/ui/time';
 import { ArtifactBrowser } from '../artifacts/artifact-browser';
-import { useExperiment } from '../runs/runs-page';
+import { ExperimentCrumb } from '../experiments/crumb';
 import { useLiveRun, useRun } from './data';
 import { MetricCharts } from './metric-charts';
 import { Overview } from './overview';
@@ -139,15 +139,5 @@ function Crumbs({ experimentId }: { experimentId: string | undefined }) {
         </>
       )}
     </>
-  );
-}
-
-export function ExperimentCrumb({ experimentId }: { experimentId: string }) {
-  const project = useProject();
-  const experiment = useExperiment(experimentId);
-  return (
-    <Link to="/p/$project/experiments/$experimentId" params={{ project, experimentId }}>
-      {experiment.data?.name ?? experimentId}
-    </Link>
   );
 }
