@@ -155,7 +155,8 @@ export function automlPages(found) {
   return {
     automl: p,
     'automl-new': `${p}/new`,
-    ...Object.fromEntries(['overview', 'search', 'quality', 'explanations', 'try', 'use'].map((tab) => [`automl-${tab}`, `${found.search}?tab=${tab}`])),
+    'automl-model': found.search,
+    ...Object.fromEntries(['search', 'quality', 'explanations', 'try', 'use'].map((tab) => [`automl-${tab}`, `${found.search}?tab=${tab}`])),
     'automl-classes': `${found.classes}?tab=quality`,
     'automl-compare': found.compareSearches,
     explanations: `${p}/explanations`,

@@ -127,12 +127,12 @@ function JobsTable({ items, chosen, onChoose }: { items: AutomlJob[]; chosen: Re
             <Td>
               <Checkbox label={`Choose ${j.name}`} checked={chosen.has(j.automl_id)} onChange={(e) => onChoose(j.automl_id, e.target.checked)} />
             </Td>
-            <Td className="max-w-md">
+            <Td className="max-w-md min-w-28">
               <Link to="/p/$project/automl/$automlId" params={{ project, automlId: j.automl_id }} className="font-medium wrap-anywhere hover:underline">
                 {j.name}
               </Link>
             </Td>
-            <Td className="min-w-28">
+            <Td className="md:min-w-28">
               <JobState state={j.state} />
               {isGoing(j.state) ? (
                 <div className="mt-1 max-w-32">
@@ -140,7 +140,7 @@ function JobsTable({ items, chosen, onChoose }: { items: AutomlJob[]; chosen: Re
                 </div>
               ) : null}
             </Td>
-            <Td className="max-w-48 wrap-anywhere">{j.target}</Td>
+            <Td className="max-w-48 min-w-20 wrap-anywhere">{j.target}</Td>
             <Td className="text-right">
               <BestScore job={j} />
             </Td>

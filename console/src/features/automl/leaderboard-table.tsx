@@ -17,7 +17,7 @@ import { Family } from './state';
 const pageSize = 50;
 
 /** All trials, the best first; each is a run of its own. */
-export function Leaderboard({ trials, metric, going }: { trials: readonly AutomlTrial[]; metric: string | null; going: boolean }) {
+export function Leaderboard({ trials, metric }: { trials: readonly AutomlTrial[]; metric: string | null }) {
   const [shown, setShown] = useState(pageSize);
   const [open, setOpen] = useState<number | null>(null);
   const blended = trials.some((t) => t.weight > 0);
@@ -48,7 +48,7 @@ export function Leaderboard({ trials, metric, going }: { trials: readonly Automl
             <Th className="text-right max-lg:hidden">Rows learnt from</Th>
           </tr>
         </thead>
-        <tbody aria-live={going ? 'polite' : undefined} aria-relevant="additions">
+        <tbody>
           {trials.slice(0, shown).map((t, at) => (
             <TrialLines key={t.number} trial={t} rank={at + 1} blended={blended} open={open === t.number} onToggle={() => setOpen(open === t.number ? null : t.number)} />
           ))}

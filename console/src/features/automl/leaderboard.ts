@@ -40,6 +40,25 @@ export function searchPoints(trials: readonly AutomlTrial[], greater: boolean): 
     });
 }
 
+/** With fewer trials nothing can be said to lie far from the others. */
+const fewestForRange = 8;
+
+/**
+ * The scores a picture should show: a single hopeless trial must not press all others onto one line. Null when none lies far
+ * away. What is better than all others never does.
+ */
+export function viewRange(scores: readonly number[], greater: boolean): { low: number; high: number; outside: number } | null {
+  if (scores.length < fewestForRange) return null;
+  const sorted = [...scores].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  const room = 4 * (at(0.75) - at(0.25));
+  const near = sorted.filter((s) => (greater ? s >= at(0.25) - room : s <= at(0.75) + room));
+  const [low, high] = [near[0], near.at(-1)];
+  if (low === undefined || high === undefined || near.length === sorted.length || low === high) return null;
+  const margin = (high - low) * 0.08;
+  return { low: low - margin, high: high + margin, outside: sorted.length - near.length };
+}
+
 /** Seconds that a search may still take; null when that is not known or over. */
 export function secondsLeft(budget: number | null | undefined, used: number, sinceTold: number): number | null {
   if (budget === null || budget === undefined || budget <= 0) return null;

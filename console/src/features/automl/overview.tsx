@@ -56,6 +56,8 @@ function Scores({ results }: { results: AutomlResults }) {
       </Card>
     );
   }
+  // What the search was ranked by comes first.
+  const scores = Object.entries(report.scores).sort(([a], [b]) => Number(b === results.metric) - Number(a === results.metric));
   return (
     <Card flush title={`On ${formatCount(report.rows, 'row')} set apart, looked at once`}>
       <Table label="Scores on rows set apart">
@@ -67,7 +69,7 @@ function Scores({ results }: { results: AutomlResults }) {
           </tr>
         </thead>
         <tbody>
-          {Object.entries(report.scores).map(([name, value]) => (
+          {scores.map(([name, value]) => (
             <Tr key={name}>
               <Td className={name === results.metric ? 'font-medium' : ''}>
                 {metricName(name)}

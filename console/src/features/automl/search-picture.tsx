@@ -5,7 +5,7 @@ import { EChart } from '../charts/echarts';
 import { frame, tooltip } from '../charts/frame';
 import { Legend } from '../charts/legend';
 import type { AutomlTrial } from './api-provisional';
-import { searchPoints } from './leaderboard';
+import { searchPoints, viewRange } from './leaderboard';
 import { familyColour, familyName, metricName } from './names';
 import { score } from './score';
 
@@ -22,10 +22,12 @@ export default function SearchPicture({ trials, metric, greater, onPick }: Searc
   const points = useMemo(() => searchPoints(trials, greater), [trials, greater]);
   const name = metric ? metricName(metric) : 'Score';
   const found = [...new Set(points.map((p) => p.trial.family))].sort((a, b) => familyColour(a) - familyColour(b));
+  const range = useMemo(() => viewRange(points.map((p) => p.score), greater), [points, greater]);
   const option = useMemo(() => {
-    const last = points.at(-1);
+    const last = points.at(-1)?.trial.number ?? 0;
+    const bounds = range ? { min: Number(range.low.toPrecision(4)), max: Number(range.high.toPrecision(4)) } : {};
     return {
-      ...frame({ name: 'Trial', whole: true }, { name }, colours),
+      ...frame({ name: 'Trial', whole: true, min: 0, ...(last > 0 ? { max: last } : {}) }, { name, ...bounds }, colours),
       tooltip: tooltip(colours, (item: { seriesType: string; dataIndex: number }) => {
         const point = points[item.dataIndex];
         if (!point || item.seriesType === 'line') return '';
@@ -39,9 +41,8 @@ export default function SearchPicture({ trials, metric, greater, onPick }: Searc
         },
         { type: 'line', step: 'end', showSymbol: false, silent: true, lineStyle: { color: colours.ink, width: 1.5 }, data: points.map((p) => [p.trial.number, p.best]) },
       ],
-      ...(last ? {} : { series: [] }),
     };
-  }, [points, name, colours]);
+  }, [points, name, range, colours]);
   const best = points.at(-1)?.best;
   return (
     <>
@@ -58,7 +59,7 @@ export default function SearchPicture({ trials, metric, greater, onPick }: Searc
         label="Kinds of models"
         items={[...found.map((f) => ({ id: f, name: familyName(f), colour: colours.of(familyColour(f)) })), { id: 'best', name: 'Best until then', colour: colours.ink }]}
       />
-      <p className="mt-1 text-xs text-faint">Press a point to open its run. The leaderboard below has the same numbers.</p>
+      <p className="mt-1 text-xs text-faint">{range ? `${formatCount(range.outside, 'trial')} far worse than the others ${range.outside === 1 ? 'lies' : 'lie'} outside the picture. ` : ''}Press a point to open its run. The leaderboard below has the same numbers.</p>
     </>
   );
 }

@@ -45,7 +45,7 @@ export function SearchView({ job }: { job: AutomlJob }) {
               <SearchPicture trials={items} metric={metric} greater={greater} onPick={(trial) => openRun(trial.run_id)} />
             </Suspense>
           </Card>
-          <Leaderboard trials={items} metric={metric} going={isGoing(job.state)} />
+          <Leaderboard trials={items} metric={metric} />
         </>
       ) : trials.isPending ? (
         <Skeleton className="h-72" />
@@ -95,7 +95,7 @@ function TimeLeft({ job }: { job: AutomlJob }) {
   const now = useNow(1000);
   const told = queries.getQueryState(jobQuery(project, job.automl_id).queryKey)?.dataUpdatedAt ?? now;
   const left = secondsLeft(job.settings.seconds, job.seconds_used, (now - told) / 1000);
-  return <>{left === null ? 'Finishing' : formatDuration(Math.ceil(left) * 1000)}</>;
+  return <>{left === null ? 'Finishing' : left < 60 ? `${Math.ceil(left)} s` : formatDuration(Math.ceil(left) * 1000)}</>;
 }
 
 function Tile({ name, children }: { name: string; children: ReactNode }) {

@@ -52,7 +52,7 @@ function Try({ job, results, row, at, onRow }: TryProps) {
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_26rem]">
       <Card
-        title="What if it were different?"
+        title="What if?"
         className="max-lg:order-2"
         actions={
           <>

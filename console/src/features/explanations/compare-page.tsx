@@ -10,6 +10,7 @@ import { Empty, Loading } from '~/ui/states';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import type { Explanation, ExplanationComparison } from '../automl/api-provisional';
 import { useChartColours } from '../charts/colours';
+import { Legend } from '../charts/legend';
 import { useComparison, useExplanation, useExplanations } from './data';
 import { isComparable } from './explanations-page';
 import { kindNames } from './request';
@@ -80,37 +81,40 @@ function Side({ label, id, offered, onChange }: { label: string; id: string | un
 function Compared({ comparison }: { comparison: ExplanationComparison }) {
   const colours = useChartColours();
   const rows = rankMoves(comparison);
+  const sides = [
+    { name: 'Left', colour: colours.of(2), of: (r: (typeof rows)[number]) => r.left },
+    { name: 'Right', colour: colours.accent, of: (r: (typeof rows)[number]) => r.right },
+  ];
   // Each side has its own scale: log-odds and probabilities cannot share one.
-  const most = { left: Math.max(0, ...rows.map((r) => Math.abs(r.left))), right: Math.max(0, ...rows.map((r) => Math.abs(r.right))) };
+  const most = sides.map((side) => Math.max(0, ...rows.map((r) => Math.abs(side.of(r)))));
   return (
     <>
       <p className="mb-4 text-muted">
         How alike the two orders are: <b className="font-semibold text-ink">{formatNumber(Number(comparison.correlation.toPrecision(3)))}</b> (1: the same, 0: nothing in common, −1: reversed). Each side has its own scale.
       </p>
-      <Card flush title="Columns, by their rank on the left">
+      <Legend label="Sides" items={sides.map((side) => ({ id: side.name, name: side.name, colour: side.colour }))} />
+      <Card flush title="Columns, by their rank on the left" className="mt-2">
         <Table label="Columns of both explanations">
           <thead>
             <tr>
               <Th>Column</Th>
               <Th className="text-right">Rank left</Th>
-              <Th className="w-1/4 text-right">Left</Th>
-              <Th className="w-1/4">Right</Th>
               <Th>Rank right</Th>
+              <Th className="w-1/2">How much it counts</Th>
             </tr>
           </thead>
           <tbody>
             {rows.map((r) => (
               <Tr key={r.name}>
                 <Td className="max-w-48 font-medium wrap-anywhere">{r.name}</Td>
-                <Td className="text-right text-faint">{r.left_rank}</Td>
-                <Td>
-                  <Bar value={r.left} most={most.left} colour={colours.of(2)} toLeft />
-                </Td>
-                <Td>
-                  <Bar value={r.right} most={most.right} colour={colours.accent} />
-                </Td>
+                <Td className="text-right">{r.left_rank}</Td>
                 <Td className="whitespace-nowrap">
                   {r.right_rank} <Moved by={r.moved} />
+                </Td>
+                <Td>
+                  {sides.map((side, at) => (
+                    <Bar key={side.name} label={side.name} value={side.of(r)} most={most[at] ?? 0} colour={side.colour} />
+                  ))}
                 </Td>
               </Tr>
             ))}
@@ -121,14 +125,16 @@ function Compared({ comparison }: { comparison: ExplanationComparison }) {
   );
 }
 
-function Bar({ value, most, colour, toLeft }: { value: number; most: number; colour: string; toLeft?: boolean }) {
-  const width = most > 0 ? (Math.abs(value) / most) * 100 : 0;
+function Bar({ label, value, most, colour }: { label: string; value: number; most: number; colour: string }) {
   return (
-    <div className={`flex items-center gap-2 ${toLeft ? 'flex-row-reverse' : ''}`}>
-      <svg aria-hidden viewBox="0 0 100 10" preserveAspectRatio="none" className="block h-4 min-w-12 flex-1">
-        <rect x={toLeft ? 100 - width : 0} y={2} width={width} height={6} fill={colour} />
+    <div className="flex items-center gap-2">
+      <svg aria-hidden viewBox="0 0 100 10" preserveAspectRatio="none" className="block h-2.5 min-w-12 flex-1">
+        <rect x={0} y={1} width={most > 0 ? (Math.abs(value) / most) * 100 : 0} height={8} fill={colour} />
       </svg>
-      <span className="w-16 shrink-0 text-xs">{formatNumber(Number(value.toPrecision(4)))}</span>
+      <span className="w-16 shrink-0 text-right text-xs">
+        <span className="sr-only">{label} </span>
+        {formatNumber(Number(value.toPrecision(4)))}
+      </span>
     </div>
   );
 }
