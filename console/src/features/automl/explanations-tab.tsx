@@ -110,7 +110,7 @@ function None({ job, results, kind, onMade, onAsk }: NoneProps) {
   const numbers = predictsNumbers(job);
   // Some kinds need to be told more than what is usual.
   const possible = Object.keys(explainErrors(usual, numbers)).length === 0;
-  const rows = usual.from === 'sample' ? results.sample.length : Math.min(Number(usual.count), results.rows);
+  const rows = Math.min(Number(usual.count), results.rows);
   const start = async () => {
     if (busy) return;
     setBusy(true);

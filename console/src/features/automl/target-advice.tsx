@@ -23,9 +23,10 @@ export function TargetAdvice({ form, version, profile, onIgnore }: TargetAdviceP
   if (!column) return null;
   const leaks = (looked.data?.leaks ?? []).filter((l) => !form.ignore.includes(l.column) && l.column !== form.time && l.column !== form.group);
   const names = namesOfThings(profile, form);
+  const bars = barsOf(column, formatNumber);
   return (
     <div className="flex flex-col gap-2">
-      <Bars label={`Values of ${column.name}`} bars={barsOf(column, formatNumber)} className="h-12 w-full" />
+      <Bars label={`Values of ${column.name}`} bars={bars} className={bars.length > 8 ? 'h-12 w-full' : 'h-12 w-48'} />
       <ul className="flex flex-col gap-1.5 text-xs" aria-label={`What there is to say about ${column.name}`}>
         {targetAdvice(column, form.task)
           // What stops the search stands under the field.

@@ -29,12 +29,18 @@ export function ExplainFields({ form, errors, change, sample, classes, numbers, 
           {(['sample', 'dataset'] as const).map((from) => (
             <label key={from} className="inline-flex items-center gap-1.5">
               <input type="radio" name="from" checked={form.from === from} onChange={() => change({ from })} className="accent-(--accent)" />
-              {from === 'sample' ? `The model’s sample (${sample})` : 'Rows of a dataset'}
+              {from === 'sample' ? 'The model’s sample' : 'Rows of a dataset'}
             </label>
           ))}
         </fieldset>
       ) : null}
-      {form.from === 'dataset' ? <DatasetRows form={form} errors={errors} change={change} /> : null}
+      {form.from === 'dataset' ? (
+        <DatasetRows form={form} errors={errors} change={change} />
+      ) : (
+        <Field label="How many rows" error={errors.count} hint={`The sample has ${sample.toLocaleString('en-US')}.`}>
+          {(ids) => <Input {...ids} inputMode="numeric" value={form.count} onChange={(e) => change({ count: e.target.value })} />}
+        </Field>
+      )}
       {form.kind === 'shap' ? (
         <Field label="Method">
           {(ids) => (
@@ -76,7 +82,7 @@ function DatasetRows({ form, errors, change }: PartProps) {
   const missing = form.dataset !== '' && !items.some((d) => d.id === form.dataset);
   return (
     <div className="grid gap-3 sm:grid-cols-3">
-      <Field label="Dataset" error={errors.dataset}>
+      <Field label="Dataset" error={form.dataset === '' ? null : errors.dataset}>
         {(ids) => (
           <Select {...ids} className={boxClass} value={form.dataset} onChange={(e) => change({ dataset: e.target.value, version: null })}>
             <option value="">Choose…</option>

@@ -46,7 +46,8 @@ export interface ExplainForm {
 export function explainForm(kind: ExplanationKind, dataset: string, version: number | null, sample: number): ExplainForm {
   // Shuffling needs the truth, and more rows than a sample has.
   const from = sample > 0 && kind !== 'importance' ? 'sample' : 'dataset';
-  return { kind, name: '', from, dataset, version, first: '1', count: rowByRow.includes(kind) ? '5' : kind === 'importance' ? '1000' : '100', method: 'auto', columns: [], target: '', wanted: '', seed: '' };
+  const rows = kind === 'importance' ? 1000 : rowByRow.includes(kind) ? 5 : 100;
+  return { kind, name: '', from, dataset, version, first: '1', count: String(from === 'sample' ? Math.min(rows, sample) : rows), method: 'auto', columns: [], target: '', wanted: '', seed: '' };
 }
 
 export const nameMax = 200;
@@ -74,8 +75,8 @@ export function explainErrors(form: ExplainForm, numbers: boolean | null): Expla
   if (form.from === 'dataset') {
     if (form.dataset === '') put('dataset', 'Rows of which dataset?');
     put('first', wholeError(form.first, 1));
-    put('count', wholeError(form.count, 1));
   }
+  put('count', wholeError(form.count, 1));
   if (form.seed.trim() !== '') put('seed', wholeError(form.seed, 0));
   if ([...form.name.trim()].length > nameMax) put('name', `At most ${nameMax} characters.`);
   if (form.kind === 'counterfactual') {
@@ -93,7 +94,7 @@ export function explainBody(form: ExplainForm, model: ModelRef, sample: readonly
   return {
     kind: form.kind,
     model,
-    rows: form.from === 'sample' ? { records: [...sample] } : { dataset_id: form.dataset, ...version, first: Number(form.first) - 1, count: Number(form.count) },
+    rows: form.from === 'sample' ? { records: sample.slice(0, Number(form.count)) } : { dataset_id: form.dataset, ...version, first: Number(form.first) - 1, count: Number(form.count) },
     ...(form.name.trim() ? { name: form.name.trim() } : {}),
     ...(form.kind === 'shap' && form.method !== 'auto' ? { method: form.method } : {}),
     ...(form.kind === 'effects' && form.columns.length > 0 ? { columns: form.columns } : {}),

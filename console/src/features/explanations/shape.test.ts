@@ -118,6 +118,8 @@ describe('asking for an explanation', () => {
     expect(explainBody(form, { automl_id: 'a' }, [], false)).toEqual({ kind: 'shap', model: { automl_id: 'a' }, rows: { dataset_id: 'dat_1', version: 2, first: 10, count: 5 } });
     const sample = [{ x: 1 }];
     expect(explainBody({ ...explainForm('counterfactual', '', null, 1), wanted: '1 to 2' }, { automl_id: 'a' }, sample, true)).toMatchObject({ rows: { records: sample }, wanted: [1, 2] });
+    expect(explainForm('anchor', '', null, 50).count).toBe('5');
+    expect(explainBody({ ...explainForm('shap', '', null, 1), count: '9' }, { automl_id: 'a' }, sample, true)).toMatchObject({ rows: { records: sample } });
     // A class may well look like a range.
     expect(explainBody({ ...explainForm('counterfactual', '', null, 1), wanted: '1 to 2' }, { automl_id: 'a' }, sample, false)).toMatchObject({ wanted: '1 to 2' });
   });
