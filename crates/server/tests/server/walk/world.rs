@@ -75,6 +75,7 @@ impl World {
         let post = |path: &str, body: Value| call("POST", &format!("/api/2.0/mlflow/{path}"), body);
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
         let mark = unique("mark");
+        let dataset_name = unique("data");
         let name = |what: &str| format!("{what}-{mark}");
 
         let new_experiment = |name: &str| {
@@ -190,7 +191,8 @@ impl World {
             family: text(&call("POST", "/api/v1/auth/tokens", json!({"name": name("client")}))["family"]),
             session: self.sign_in(key).0,
             job: self.job(key),
-            dataset: self.dataset(key, &name("data"), &format!("{note_folder}/note.txt")),
+            dataset: self.dataset(key, &dataset_name, &format!("{note_folder}/note.txt")),
+            dataset_name,
             passkey: self.passkey(key),
             mark,
         }
@@ -429,8 +431,10 @@ pub(crate) struct Things {
     pub(crate) family: String,
     pub(crate) session: String,
     pub(crate) job: String,
-    /// A dataset of two versions, named `data-` and the mark.
+    /// A dataset of two versions.
     pub(crate) dataset: String,
+    /// Its name, without the mark: others may say it as well.
+    pub(crate) dataset_name: String,
 }
 
 impl Things {
