@@ -222,8 +222,9 @@ fn nothing_leaked_into(world: &World, operations: &[Operation], first: &Things, 
 fn other_projects_see_nothing(world: &World, operations: &[Operation], first: &Things) {
     let other = world.things(&world.first);
     let key = world.key_of(&other.project);
-    let tracked =
-        |o: &&Operation| ["mlflow", "/tracking/", "/datasets", "/jobs", "get-artifact"].iter().any(|part| o.path.contains(part));
+    let tracked = |o: &&Operation| {
+        ["mlflow", "/tracking/", "/datasets", "/jobs", "get-artifact"].iter().any(|part| o.path.contains(part))
+    };
     let mut wrong = Vec::new();
     for operation in operations.iter().filter(|o| !o.public).filter(tracked) {
         for call in calls(&operation.id, first, &other).unwrap().iter().filter(|c| c.effect == Effect::Read) {

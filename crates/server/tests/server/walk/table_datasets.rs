@@ -12,10 +12,7 @@ pub(super) fn calls(operation: &str, t: &Things) -> Option<Vec<Call>> {
     let version = |call: Call| dataset(call).at("version", "1");
     Some(match operation {
         // Files that were brought are being read, meanwhile.
-        "listDatasets" => vec![
-            read(Nothing).volatile(),
-            read(Nothing).query("q", &t.dataset_name).volatile(),
-        ],
+        "listDatasets" => vec![read(Nothing).volatile(), read(Nothing).query("q", &t.dataset_name).volatile()],
         "createDataset" => vec![
             write(Nothing).query("name", &unique("brought")).bytes(),
             // Named as theirs: a name alone must not lead there.
