@@ -129,7 +129,7 @@ async fn download_automl_model(
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PredictRows {
-    /// Rows, column by name; at most 1,000. What is left out is missing.
+    /// Rows, column by name; at most 1,000. Each tells all columns of the model; what is null is missing.
     #[schema(value_type = Vec<Object>)]
     records: Vec<Map<String, Value>>,
 }

@@ -14,7 +14,7 @@ use rhiza_tracking::protocol::Caller;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model::{AutomlJob, State};
+use super::model::AutomlJob;
 use super::service::Searches;
 use super::task::{Found, Search, SearchNews, SearchOrder};
 use crate::error::MlopsError;
@@ -211,7 +211,8 @@ impl From<JobError> for Fault {
     }
 }
 
-/// Whether the search is still this attempt's to go on with.
-pub(super) const fn goes_on(job: &AutomlJob) -> bool {
-    matches!(job.state, State::Queued | State::Running)
+/// Whether the search is still this job's to go on with. One that was cancelled may be taken up by another job while this one is
+/// coming to its end.
+pub(super) fn goes_on(job: &AutomlJob, context: &JobContext) -> bool {
+    !job.state.is_final() && job.job == Some(context.job.id)
 }

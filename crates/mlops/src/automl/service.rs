@@ -147,7 +147,7 @@ impl Searches {
     async fn enqueue(&self, tx: &Tx, caller: &Caller, id: AutomlId) -> MlopsResult<JobId> {
         let input = SearchInput { automl: id, plan: caller.plan.as_ref().to_owned() };
         let input = serde_json::to_value(input).map_err(|e| MlopsError::Unwritable(e.to_string()))?;
-        let job = NewJob::new(KIND, input).scope(caller.scope).dedupe(id.to_string()).created_by(&caller.who);
+        let job = NewJob::new(KIND, input).scope(caller.scope).created_by(&caller.who);
         let limit = self.state.quotas.as_ref().and_then(|quotas| quotas.plan(&caller.plan).allowances.jobs);
         Ok(jobs::enqueue_within(tx, job, limit, &self.state.env).await?.id)
     }

@@ -37,7 +37,8 @@ impl Searches {
         id: AutomlId,
     ) -> Result<Option<AutomlJob>, Fault> {
         let tx = self.held(caller, context).await?;
-        let Some(mut job) = store::get(&tx, &caller.scope, id, true).await?.filter(goes_on) else { return Ok(None) };
+        let there = store::get(&tx, &caller.scope, id, true).await?;
+        let Some(mut job) = there.filter(|job| goes_on(job, context)) else { return Ok(None) };
         job.state = State::Running;
         job.started_at = job.started_at.or_else(|| Some(self.state.env.now()));
         store::update(&tx, &caller.scope, &job).await?;
@@ -246,7 +247,7 @@ impl Searches {
     async fn open(&self, caller: &Caller, context: &JobContext, id: AutomlId) -> Result<(Tx, AutomlJob), Fault> {
         let tx = self.held(caller, context).await?;
         let job = store::get(&tx, &caller.scope, id, true).await?.ok_or(NO_SEARCH)?;
-        if goes_on(&job) { Ok((tx, job)) } else { Err(Fault::Stopped) }
+        if goes_on(&job, context) { Ok((tx, job)) } else { Err(Fault::Stopped) }
     }
 }
 

@@ -105,7 +105,7 @@ impl Explanations {
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
         let input = ExplainInput { explanation: made.id, plan: caller.plan.as_ref().to_owned() };
         let input = serde_json::to_value(input).map_err(|e| MlopsError::Unwritable(e.to_string()))?;
-        let job = NewJob::new(KIND, input).scope(caller.scope).dedupe(made.id.to_string()).created_by(&caller.who);
+        let job = NewJob::new(KIND, input).scope(caller.scope).created_by(&caller.who);
         // Somebody waits for it, where a search goes on for minutes.
         let job = job.priority(1);
         let limit = self.state.quotas.as_ref().and_then(|quotas| quotas.plan(&caller.plan).allowances.jobs);

@@ -4,8 +4,10 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use rhiza_tracking::protocol::CanReadModels;
-use rhiza_web::{ApiError, ApiResult, Json, Path, ProblemResponses};
+use rhiza_kernel::{Coded as _, ErrorCode};
+use rhiza_tracking::protocol::{Caller, CanReadModels, MlflowErrors};
+use rhiza_tracking::{Code, TrackingError};
+use rhiza_web::{Json, Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -79,7 +81,7 @@ struct Invoked {
     tag = "serving",
     params(("name" = String, Path, description = "The registered model"), InvokeQuery),
     request_body(content((Invocation = "application/json"), (String = "text/csv"))),
-    responses((status = 200, body = Invoked), ProblemResponses)
+    responses((status = 200, body = Invoked), MlflowErrors)
 )]
 async fn invoke_model(
     State(state): State<MlopsState>,
@@ -88,7 +90,32 @@ async fn invoke_model(
     Query(query): Query<InvokeQuery>,
     headers: HeaderMap,
     body: Bytes,
-) -> ApiResult<Response> {
+) -> Result<Response, TrackingError> {
+    invoke(&state, &caller, name, query, &headers, body).await.map_err(in_their_words)
+}
+
+/// A failure as MLflow's scoring server tells it.
+fn in_their_words(error: MlopsError) -> TrackingError {
+    match error {
+        MlopsError::Tracking(inner) => inner,
+        MlopsError::Store(inner) => inner.into(),
+        other => match other.code() {
+            ErrorCode::InvalidArgument => TrackingError::new(Code::BadRequest, other.public_detail()),
+            ErrorCode::NotFound => TrackingError::missing(other.public_detail()),
+            ErrorCode::Conflict => TrackingError::new(Code::InvalidState, other.public_detail()),
+            _ => TrackingError::Internal(other.to_string()),
+        },
+    }
+}
+
+async fn invoke(
+    state: &MlopsState,
+    caller: &Caller,
+    name: String,
+    query: InvokeQuery,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> MlopsResult<Response> {
     let version = match (query.version, query.alias) {
         (Some(_), Some(_)) => return Err(refused("Give a version or an alias, not both.")),
         (Some(number), None) => Choice::Number(number),
@@ -96,9 +123,9 @@ async fn invoke_model(
         (None, None) => Choice::Usual,
     };
     let details = query.details.unwrap_or(false);
-    let is_csv = csv_or_json(&headers)?;
-    let found = models::find(&state, &caller, &ModelRef::Registered { name, version }).await?;
-    let model = models::load(&state, &found.file).await?;
+    let is_csv = csv_or_json(headers)?;
+    let found = models::find(state, caller, &ModelRef::Registered { name, version }).await?;
+    let model = models::load(state, &found.file).await?;
     let answered = answer::compute(move || {
         let table = if is_csv {
             answer::csv(&model, &body)?
@@ -110,11 +137,11 @@ async fn invoke_model(
     Ok(Json(shown(answered.await?, details)?).into_response())
 }
 
-fn refused(why: &str) -> ApiError {
-    MlopsError::Asked(why.to_owned()).into()
+fn refused(why: &str) -> MlopsError {
+    MlopsError::Asked(why.to_owned())
 }
 
-fn csv_or_json(headers: &HeaderMap) -> ApiResult<bool> {
+fn csv_or_json(headers: &HeaderMap) -> MlopsResult<bool> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "application/json" => Ok(false),
