@@ -9,6 +9,7 @@ mod table_access;
 mod table_account;
 mod table_datasets;
 mod table_mlflow;
+mod table_mlops;
 pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -317,7 +318,7 @@ fn assert_unauthenticated(method: &str, path: &str, reply: &Reply) {
     }
     let body: Value =
         serde_json::from_str(&reply.body).unwrap_or_else(|e| panic!("{method} {path}: {e}: {}", reply.body));
-    let mlflow = ["/api/2.0/", "/api/3.0/", "/ajax-api/", "/get-artifact", "/model-versions/"];
+    let mlflow = ["/api/2.0/", "/api/3.0/", "/ajax-api/", "/get-artifact", "/model-versions/", "/serving/"];
     if mlflow.iter().any(|root| path.starts_with(root)) {
         assert_eq!(body["error_code"], "UNAUTHENTICATED", "{method} {path}: {body}");
         assert!(body["message"].is_string() && body.get("type").is_none(), "{method} {path}: {body}");
