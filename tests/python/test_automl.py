@@ -1,7 +1,8 @@
 """From a file to a registered model that answers, seen by an unchanged MLflow client: datasets, searches, explanations, serving."""
 
 import json
-import pathlib
+import os
+import subprocess
 import time
 import urllib.request
 
@@ -275,3 +276,35 @@ def test_wishes_that_cannot_be_met_are_refused_with_their_place(wire, found):
     assert fields(surprise=1) is not None
     missing = "dat_" + "0" * 32
     assert wire.post("/api/v1/automl/jobs", {"dataset_id": missing, "target": "y"}).status == 404
+
+
+def rhiza(server, *arguments):
+    environment = {**os.environ, "RHIZA_API_KEY": server.key, "NO_COLOR": "1"}
+    command = [os.environ["RHIZA_BIN"], *map(str, arguments), "--server", server.url]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+
+
+@pytest.mark.skipif("RHIZA_BIN" not in os.environ, reason="needs the command")
+def test_the_command_line_has_its_work_done_by_the_server(server, found, unique, tmp_path):
+    wire, _, _ = found
+    out = tmp_path / "model.rhiza"
+    arguments = ("automl", DATA / "diabetes.csv", "--target", "target", "--trials", 3, "--json", "--out", out)
+    done = rhiza(server, *arguments)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["task"] == "regression" and len(said["leaderboard"]) == 3 and out.read_bytes().startswith(b"\x89RHZ")
+    page = next(line.split()[-1] for line in done.stderr.splitlines() if "watched at" in line)
+    name = unique("command")
+    made = wire.post(f"/api/v1/automl/jobs/{page.rsplit('/', 1)[1]}/register", {"name": name, "alias": "best"})
+    assert made.status == 201, made
+    alone = subprocess.run(
+        [os.environ["RHIZA_BIN"], "predict", out, DATA / "diabetes.csv", "--json"], capture_output=True, text=True
+    )
+    for model in (name, f"{name}/1", f"{name}@best"):
+        there = rhiza(server, "predict", model, DATA / "diabetes.csv", "--json")
+        assert there.returncode == 0, there.stderr
+        assert json.loads(there.stdout)["predictions"] == json.loads(alone.stdout)["predictions"]
+    why = rhiza(server, "explain", name, DATA / "diabetes.csv", "--rows", 2, "--json")
+    assert why.returncode == 0 and len(json.loads(why.stdout)["values"]) == 2, why.stderr
+    refused = rhiza(server, "automl", DATA / "diabetes.csv", "--target", "none")
+    assert refused.returncode == 1 and "/target there is no column" in refused.stderr

@@ -160,6 +160,9 @@ pub(crate) struct AutomlOptions {
     /// Where the model goes; DATA with the ending .rhiza where it is left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Have it done by a running Rhiza at this address, with the API key in RHIZA_API_KEY. The model is saved here with --out only.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -176,6 +179,10 @@ pub(crate) struct PredictOptions {
     /// Write into this file (CSV, or JSON with --json) instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Have it done by a running Rhiza at this address, with the API key in RHIZA_API_KEY. MODEL is then a registered
+    /// model: NAME, NAME/VERSION or NAME@ALIAS.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -202,6 +209,10 @@ pub(crate) struct ExplainOptions {
     /// Of everything drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Have it done by a running Rhiza at this address, with the API key in RHIZA_API_KEY. MODEL is then a registered
+    /// model: NAME, NAME/VERSION or NAME@ALIAS; the rows become a dataset there.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,10 +7,11 @@ use rhiza_learn::metrics::Curve;
 use rhiza_learn::model::Task;
 use rhiza_learn::table::{Column, Kind, Table, Values};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::model::Best;
+use crate::files::cell;
 
 /// The model's file, in the folder `model` of the run's files.
 pub const MODEL_FILE: &str = "model.rhiza";
@@ -256,7 +257,10 @@ impl AutomlResults {
             hold_out: outcome.hold_out.as_ref().map(|report| of_report(report, plan)),
             columns: columns.iter().map(|column| described(column)).collect(),
             importance: None,
-            sample: shown.iter().map(|row| columns.iter().map(|c| (c.name.clone(), cell(c, *row))).collect()).collect(),
+            sample: shown
+                .iter()
+                .map(|row| columns.iter().map(|c| (c.name.clone(), short(c, *row))).collect())
+                .collect(),
             sample_truth: shown.iter().map(|row| target.and_then(|column| column.display(*row))).collect(),
         })
     }
@@ -363,11 +367,10 @@ fn described(column: &Column) -> AutomlColumn {
     made
 }
 
-/// A value as JSON has it.
-pub(crate) fn cell(column: &Column, row: usize) -> Value {
-    match &column.values {
-        Values::Numeric(values) => values.get(row).filter(|value| value.is_finite()).map_or(Value::Null, |v| json!(v)),
-        Values::Boolean(values) => values.get(row).copied().flatten().map_or(Value::Null, Value::Bool),
-        _ => column.display(row).map_or(Value::Null, |text| Value::String(text.chars().take(TEXT).collect())),
+/// A value for an example: texts are shortened.
+fn short(column: &Column, row: usize) -> Value {
+    match cell(column, row) {
+        Value::String(text) => Value::String(text.chars().take(TEXT).collect()),
+        other => other,
     }
 }

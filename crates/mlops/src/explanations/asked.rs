@@ -9,9 +9,8 @@ use rhiza_learn::table::{Column, Table, Values};
 use serde_json::{Value, json};
 
 use super::encode::{Encoded, Encoding};
-use crate::automl::cell;
 use crate::error::{MlopsError, MlopsResult};
-use crate::files::{AnyModel, numbers};
+use crate::files::{AnyModel, cell, numbers};
 
 /// A model with a table: the rows that are asked about come first, all of them are the background.
 pub(super) struct Asked<'a> {

@@ -10,9 +10,8 @@ use serde_json::{Map, Value};
 use super::answer::answer;
 use super::asked::Asked;
 use super::model::Wish;
-use crate::automl::cell;
 use crate::error::MlopsError;
-use crate::files::AnyModel;
+use crate::files::{AnyModel, record};
 use crate::serving::table_of;
 
 /// Explains a model.
@@ -102,10 +101,6 @@ fn drawn(rows: usize, seed: u64) -> Vec<usize> {
 
 fn of_background(table: &Table, seed: u64) -> Table {
     table.take(&drawn(table.rows(), seed))
-}
-
-fn record(table: &Table, row: usize) -> Map<String, Value> {
-    table.columns().iter().map(|column| (column.name.clone(), cell(column, row))).collect()
 }
 
 /// Rows from two places as one table, in the model's own kinds.

@@ -1,4 +1,4 @@
-//! `rhiza automl`: from a table to a leaderboard and a saved model, without a server.
+//! `rhiza automl`: from a table to a leaderboard and a saved model, without a server or on one.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -14,7 +14,7 @@ use rhiza_learn::model::Task;
 use rhiza_learn::table::Table;
 use rhiza_mlops::automl::Summary;
 
-use super::tables;
+use super::{automl_remote, tables};
 use crate::cli::AutomlOptions;
 use crate::commands::{print, print_json};
 use crate::error::Failure;
@@ -25,6 +25,10 @@ const SHOWN: usize = 15;
 pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
     if !(options.time.is_finite() && options.time > 0.0) {
         return Err(Failure::usage("--time must be more than 0 seconds"));
+    }
+    if let Some(address) = &options.server {
+        let (summary, page) = automl_remote::run(&options, address).await?;
+        return tell(&options, &summary, &page);
     }
     let settings = settings(&options)?;
     let kinds = tables::kinds(&options.types)?;
@@ -57,10 +61,15 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
     };
     tables::write(&out, &file)?;
     summary.model_path = Some(out.display().to_string());
+    tell(&options, &summary, &out.display().to_string())
+}
+
+/// The answer, which ends with where the model is.
+fn tell(options: &AutomlOptions, summary: &Summary, place: &str) -> Result<(), Failure> {
     if options.json {
-        return print_json(&serde_json::to_value(&summary).map_err(|e| Failure::failed(e.to_string()))?);
+        return print_json(&serde_json::to_value(summary).map_err(|e| Failure::failed(e.to_string()))?);
     }
-    print(&shown(&summary));
+    print(&shown(summary, place));
     Ok(())
 }
 
@@ -116,14 +125,14 @@ fn search(
 }
 
 /// What is seen while it goes on: a line that changes on a terminal, a line per better model elsewhere.
-struct Progress {
+pub(super) struct Progress {
     terminal: bool,
     best: String,
     trials: usize,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { terminal: std::io::stderr().is_terminal(), best: "none yet".to_owned(), trials: 0 }
     }
 
@@ -164,7 +173,7 @@ impl Progress {
         }
     }
 
-    fn line(&self, text: &str) {
+    pub(super) fn line(&self, text: &str) {
         if self.terminal {
             let mut out = std::io::stderr().lock();
             // Back to the start of the line, and what was longer is wiped out.
@@ -177,13 +186,13 @@ impl Progress {
         say(text);
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.line("");
     }
 }
 
 #[expect(clippy::print_stderr, reason = "progress goes to standard error, as the command line contract says")]
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     eprintln!("{text}");
 }
 
@@ -196,7 +205,7 @@ fn beside(data: &std::path::Path) -> PathBuf {
     if data == std::path::Path::new("-") { PathBuf::from("model.rhiza") } else { data.with_extension("rhiza") }
 }
 
-fn shown(summary: &Summary) -> String {
+fn shown(summary: &Summary, place: &str) -> String {
     let mut lines = vec![format!(
         "{:>4}  {:<22} {:>12} {:>10} {:>8} {:>7}",
         "rank", "model", summary.metric, "± folds", "seconds", "weight"
@@ -219,6 +228,6 @@ fn shown(summary: &Summary) -> String {
     if !scores.is_empty() {
         lines.push(format!("on the rows set apart: {}", scores.join(", ")));
     }
-    lines.push(format!("model: {} ({:.1} s)", summary.model_path.as_deref().unwrap_or_default(), summary.seconds));
+    lines.push(format!("model: {place} ({:.1} s)", summary.seconds));
     lines.join("\n")
 }
