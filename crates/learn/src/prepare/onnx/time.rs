@@ -56,18 +56,9 @@ impl Wholes<'_> {
     }
 }
 
-/// The parts of a column of microseconds since 1970-01-01T00:00:00Z, as numbers; NaN where there is no point in time.
-pub(super) fn parts(micros: &str, build: &mut Build) -> Name {
-    let none = build.wholes(&[NO_TIME]);
-    let missing = build.op("Equal", &[micros, &none]);
-    let zero = build.wholes(&[0]);
-    let at = build.op("Where", &[&missing, &zero, micros]);
-    let mut wholes = Wholes { build };
-    let w = &mut wholes;
-    let (days, of_day) = w.divided(&at, DAY);
-    let seconds = w.over(&of_day, SECOND);
-    let shifted = w.plus(&days, 719_468);
-    let (era, of_era) = w.divided(&shifted, 146_097);
+/// Year, month and day of days since 0000-03-01.
+fn civil(days: &str, w: &mut Wholes<'_>) -> [Name; 3] {
+    let (era, of_era) = w.divided(days, 146_097);
     let fours = w.over(&of_era, 1_460);
     let hundreds = w.over(&of_era, 36_524);
     let last = w.over(&of_era, 146_096);
@@ -91,17 +82,36 @@ pub(super) fn parts(micros: &str, build: &mut Build) -> Name {
     let month = w.less(&month, &wrapped);
     let past = w.times(&era, 400);
     let year = w.sum(&years, &past);
-    let year = w.sum(&year, &next_year);
+    [w.sum(&year, &next_year), month, day]
+}
+
+/// The day of the year, from 1, of days since 0000-03-01.
+fn day_of_year(days: &str, year: &str, w: &mut Wholes<'_>) -> Name {
+    let year_before = w.plus(year, -1);
+    let (era, of_era) = w.divided(&year_before, 400);
+    let in_era = w.days_of(&of_era);
+    let era = w.times(&era, 146_097);
+    let began = w.sum(&in_era, &era);
+    let day = w.less(days, &began);
+    // The first of January is 306 days after the first of March before.
+    w.plus(&day, 1 - 306)
+}
+
+/// The parts of a column of microseconds since 1970-01-01T00:00:00Z, as numbers; NaN where there is no point in time.
+pub(super) fn parts(micros: &str, build: &mut Build) -> Name {
+    let none = build.wholes(&[NO_TIME]);
+    let missing = build.op("Equal", &[micros, &none]);
+    let zero = build.wholes(&[0]);
+    let at = build.op("Where", &[&missing, &zero, micros]);
+    let mut wholes = Wholes { build };
+    let w = &mut wholes;
+    let (days, of_day) = w.divided(&at, DAY);
+    let seconds = w.over(&of_day, SECOND);
+    let shifted = w.plus(&days, 719_468);
+    let [year, month, day] = civil(&shifted, w);
+    let day_of_year = day_of_year(&shifted, &year, w);
     let weekday = w.plus(&days, 3);
     let weekday = w.rest(&weekday, 7);
-    // The first of January is day 306 of the year that began in March before.
-    let year_before = w.plus(&year, -1);
-    let (its_era, of_its_era) = w.divided(&year_before, 400);
-    let its_days = w.days_of(&of_its_era);
-    let its_era = w.times(&its_era, 146_097);
-    let january = w.sum(&its_days, &its_era);
-    let day_of_year = w.less(&shifted, &january);
-    let day_of_year = w.plus(&day_of_year, -305);
     let hour = w.over(&seconds, 3_600);
     let minute = w.over(&seconds, 60);
     let minute = w.rest(&minute, 60);
