@@ -9,10 +9,10 @@ use http::HeaderMap;
 use rhiza_kernel::AutomlId;
 use rhiza_tracking::artifacts::{Artifact, FileContent, Offer, send_file};
 use rhiza_tracking::protocol::CanReadExperiments;
-use rhiza_web::{ApiResult, IfNoneMatch, Json, LastEventId, Path, ProblemResponses, sse};
+use rhiza_web::{ApiResult, IfNoneMatch, Json, LastEventId, Path, ProblemResponses, Query, sse};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -104,24 +104,48 @@ async fn get_automl_results(
     Ok(Json(read_results(found)?))
 }
 
+/// How a model is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ModelFormat {
+    /// Rhiza's own, which can be explained and gives intervals.
+    Rhiza,
+    /// ONNX, for any runtime. Each input and output is a list of one value per row; a lone input is a table of one column.
+    Onnx,
+}
+
+/// Which file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DownloadQuery {
+    /// How it is written; `rhiza` when absent.
+    #[param(inline)]
+    format: Option<ModelFormat>,
+}
+
 /// The file of a search's model.
 #[utoipa::path(
     get,
     path = "/automl/jobs/{automl_id}/model",
     operation_id = "downloadAutomlModel",
     tag = "automl",
-    params(("automl_id" = String, Path, description = "The search")),
+    params(("automl_id" = String, Path, description = "The search"), DownloadQuery),
     responses((status = 200, content_type = "application/octet-stream", body = FileContent), ProblemResponses)
 )]
 async fn download_automl_model(
     Shared(state): Shared<MlopsState>,
     CanReadExperiments(caller): CanReadExperiments,
     Path(id): Path<AutomlId>,
+    Query(query): Query<DownloadQuery>,
     unchanged: IfNoneMatch,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let (file, name) = Searches::new(&state).model(&caller, id).await?;
-    let named = Artifact { path: format!("{}.rhiza", name.replace('/', "_")), ..file };
+    let searches = Searches::new(&state);
+    let ((file, name), ending) = match query.format.unwrap_or(ModelFormat::Rhiza) {
+        ModelFormat::Rhiza => (searches.model(&caller, id).await?, "rhiza"),
+        ModelFormat::Onnx => (searches.onnx(&caller, id).await?, "onnx"),
+    };
+    let named = Artifact { path: format!("{}.{ending}", name.replace('/', "_")), ..file };
     Ok(send_file(&state.tracking, &named, &headers, &unchanged, Offer::Attachment).await?)
 }
 

@@ -26,6 +26,7 @@ pub(super) const KIND: &str = "mlops.search_models";
 const TABLE: &str = "table";
 const FINISHED: &str = "finished";
 const MODEL: &str = "model";
+const ONNX: &str = "onnx";
 
 /// What the job is given.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,6 +83,7 @@ impl SearchModels {
             seconds: (job.settings.seconds - job.seconds_used).max(0.0),
             finished: Some(FINISHED.to_owned()).filter(|_| !kept.is_empty()),
             model: MODEL.to_owned(),
+            onnx: ONNX.to_owned(),
         };
         let order = serde_json::to_value(order).map_err(|e| MlopsError::Unwritable(e.to_string()))?;
         let work = Work { task: Search.name(), input: order, folder: folder.path(), limits };
@@ -91,7 +93,8 @@ impl SearchModels {
         let unreadable = |e: serde_json::Error| ChildError::Failed(format!("its result cannot be read: {e}"));
         let found: Found = serde_json::from_value(found).map_err(unreadable)?;
         context.progress(0.99, "keeping the model");
-        self.searches.finish(caller, context, job, found, &folder.path().join(MODEL)).await
+        let files = [folder.path().join(MODEL), folder.path().join(ONNX)];
+        self.searches.finish(caller, context, job, found, &files).await
     }
 
     async fn heard(

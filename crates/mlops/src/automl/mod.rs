@@ -21,7 +21,7 @@ pub use http::router;
 pub(crate) use jobs::Fault;
 pub use jobs::SearchModels;
 pub use model::{AutomlJob, JobSettings, State};
-pub use results::{MLMODEL_FILE, MODEL_FILE};
+pub use results::{MLMODEL_FILE, MODEL_FILE, ONNX_FILE};
 pub use service::Searches;
 pub(crate) use service::made_by;
 pub use summary::{Line, Summary, Winner};

@@ -15,6 +15,8 @@ use crate::files::cell;
 
 /// The model's file, in the folder `model` of the run's files.
 pub const MODEL_FILE: &str = "model.rhiza";
+/// The same as ONNX, with inputs and outputs as lists of values, where it can be written as that.
+pub const ONNX_FILE: &str = "model.onnx";
 /// What tells MLflow's clients what the folder is.
 pub const MLMODEL_FILE: &str = "MLmodel";
 
@@ -58,6 +60,8 @@ pub(super) struct AutomlResults {
     /// Rows of the hold-out (or of the judging rows where nothing was set apart), column by name.
     #[schema(value_type = Vec<Object>)]
     pub(super) sample: Vec<Map<String, Value>>,
+    /// Why there is no ONNX file of the model.
+    pub(super) no_onnx: Option<String>,
     /// What the same rows are in truth.
     pub(super) sample_truth: Vec<Option<String>>,
 }
@@ -257,6 +261,7 @@ impl AutomlResults {
             hold_out: outcome.hold_out.as_ref().map(|report| of_report(report, plan)),
             columns: columns.iter().map(|column| described(column)).collect(),
             importance: None,
+            no_onnx: None,
             sample: shown
                 .iter()
                 .map(|row| columns.iter().map(|c| (c.name.clone(), short(c, *row))).collect())

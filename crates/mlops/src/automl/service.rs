@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::jobs::{KIND, SearchInput};
 use super::model::{AutomlJob, JobSettings, SECONDS, SECONDS_MAX, State, StoredTrial, TRIALS_MAX};
+use super::results::{MODEL_FILE, ONNX_FILE};
 use super::store::{self, Wanted};
 use crate::error::{MlopsError, MlopsResult};
 use crate::state::MlopsState;
@@ -219,6 +220,18 @@ impl Searches {
         tx.rollback().await?;
         let path = job.model_path.as_deref().ok_or_else(|| unfinished(&job))?;
         Ok((Artifacts::new(&self.state.tracking).file(caller, path).await?, job.name))
+    }
+
+    /// As [`Searches::model`], of the ONNX file.
+    pub(super) async fn onnx(&self, caller: &Caller, id: AutomlId) -> MlopsResult<(Artifact, String)> {
+        let (job, found) = self.results(caller, id).await?;
+        if let Some(why) = found.get("no_onnx").and_then(Value::as_str) {
+            return Err(MlopsError::Conflict(format!("The model cannot be written as ONNX: {why}")));
+        }
+        let path = job.model_path.as_deref().and_then(|path| path.strip_suffix(MODEL_FILE));
+        let path = path.ok_or_else(|| unfinished(&job))?;
+        let file = Artifacts::new(&self.state.tracking).file(caller, &format!("{path}{ONNX_FILE}")).await?;
+        Ok((file, job.name))
     }
 
     /// What a search's model was learnt from.

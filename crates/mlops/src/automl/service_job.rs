@@ -1,7 +1,7 @@
 //! A search as its job does it: each thing the child tells is one transaction, tied to the job's lease, so that a worker which was
 //! taken for dead changes nothing any more, and what was told twice is there once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -19,7 +19,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::jobs::{Fault, goes_on};
 use super::model::{AutomlJob, Best, State, StoredTrial, TrialLine};
-use super::results::{MLMODEL_FILE, MODEL_FILE};
+use super::results::{MLMODEL_FILE, MODEL_FILE, ONNX_FILE};
 use super::service::{NO_SEARCH, Searches};
 use super::store;
 use super::task::{Found, Signature};
@@ -182,8 +182,8 @@ impl Searches {
         caller: &Caller,
         context: &JobContext,
         job: &AutomlJob,
-        found: Found,
-        file: &Path,
+        mut found: Found,
+        [file, onnx]: &[PathBuf; 2],
     ) -> Result<Value, Fault> {
         let artifacts = Artifacts::new(&self.state.tracking);
         let (_, folder) = artifacts.run_folder(caller, &job.run_id).await?;
@@ -192,7 +192,13 @@ impl Searches {
         let size = tokio::fs::metadata(file).await.map_err(disk)?.len();
         let model_path = path::join(&folder, MODEL_FILE);
         artifacts.upload(caller, &model_path, Some(size), read(file).await?).await?;
-        let described = mlmodel(job, &found.signature, self.state.env.now().to_rfc3339());
+        found.results.no_onnx = found.no_onnx.take();
+        let as_onnx = found.results.no_onnx.is_none();
+        if as_onnx {
+            let size = tokio::fs::metadata(onnx).await.map_err(disk)?.len();
+            artifacts.upload(caller, &path::join(&folder, ONNX_FILE), Some(size), read(onnx).await?).await?;
+        }
+        let described = mlmodel(job, &found.signature, as_onnx, self.state.env.now().to_rfc3339());
         let body = futures::stream::once(std::future::ready(Ok::<_, std::io::Error>(Bytes::from(described))));
         artifacts.upload(caller, &path::join(&folder, MLMODEL_FILE), None, body).await?;
         let (tx, mut now) = self.open(caller, context, job.id).await?;
@@ -272,15 +278,18 @@ pub(super) fn metric_key(metric: &str) -> String {
 }
 
 /// What tells MLflow's clients what the folder is. A value of JSON is a value of YAML.
-fn mlmodel(job: &AutomlJob, signature: &Signature, now: String) -> String {
+fn mlmodel(job: &AutomlJob, signature: &Signature, as_onnx: bool, now: String) -> String {
     let inputs: Vec<Value> =
         signature.inputs.iter().map(|(name, kind)| json!({ "type": kind, "name": name, "required": false })).collect();
-    let outputs = json!([{ "type": signature.output, "name": job.target, "required": true }]);
-    let signature = json!({ "inputs": json!(inputs).to_string(), "outputs": outputs.to_string(), "params": null });
-    let flavor = json!({ "data": MODEL_FILE, "automl_id": job.id });
+    let signature = json!({ "inputs": json!(inputs).to_string(), "outputs": null, "params": null });
+    let mut flavors = json!({ "rhiza": { "data": MODEL_FILE, "automl_id": job.id } });
+    if as_onnx {
+        flavors["onnx"] = json!({ "data": ONNX_FILE, "onnx_version": "1.16.0", "save_as_external_data": false });
+        flavors["python_function"] = json!({ "loader_module": "mlflow.onnx", "data": ONNX_FILE, "config": {} });
+    }
     [
         format!("artifact_path: {}", json!("model")),
-        format!("flavors: {}", json!({ "rhiza": flavor })),
+        format!("flavors: {}", flavors),
         format!("run_id: {}", json!(job.run_id)),
         format!("signature: {signature}"),
         format!("utc_time_created: {}", json!(now)),

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use rhiza_explain::{PermutationImportance, Rows};
 use rhiza_kernel::Env;
 use rhiza_learn::automl::{self, Event, Outcome, Plan, Settings, Trial, TrialResult};
+use rhiza_learn::onnx::{Shapes, export_model};
 use rhiza_learn::table::Table;
 use rhiza_platform::child::{Speak, Task, TaskError, Workplace};
 use rhiza_platform::runtime::system_env;
@@ -39,6 +40,8 @@ pub(super) struct SearchOrder {
     pub(super) finished: Option<String>,
     /// Where the model goes.
     pub(super) model: String,
+    /// Where it goes as ONNX, if it can be written as that.
+    pub(super) onnx: String,
 }
 
 /// What the task tells on the way. Seconds are those since the search began here.
@@ -61,15 +64,16 @@ pub(super) enum SearchNews {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Found {
     pub(super) results: AutomlResults,
+    /// Why there is no ONNX file.
+    pub(super) no_onnx: Option<String>,
     /// What MLflow calls the model's signature.
     pub(super) signature: Signature,
 }
 
-/// Columns in and out, as MLflow writes them.
+/// The columns that go in, as MLflow writes them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Signature {
     pub(super) inputs: Vec<(String, String)>,
-    pub(super) output: String,
 }
 
 impl Task for Search {
@@ -89,11 +93,18 @@ impl Task for Search {
         let file = outcome.model.save().map_err(failed)?;
         std::fs::write(place.folder.join(&order.model), file)
             .map_err(|e| TaskError::Failed(format!("the model cannot be written: {e}")))?;
+        let no_onnx = match export_model(&outcome.model, Shapes::Columns) {
+            Ok(file) => {
+                std::fs::write(place.folder.join(&order.onnx), file).map_err(failed)?;
+                None
+            }
+            Err(why) => Some(why.to_string()),
+        };
         say.say(&SearchNews::Weighing)?;
         let mut results = AutomlResults::of(&outcome, &table)
             .ok_or_else(|| TaskError::Refused("no model could be scored: every trial failed".to_owned()))?;
         results.importance = importance(&outcome, &table)?;
-        let found = Found { signature: signature(&outcome), results };
+        let found = Found { signature: signature(&outcome), no_onnx, results };
         serde_json::to_value(found).map_err(failed)
     }
 }
@@ -247,10 +258,7 @@ fn signature(outcome: &Outcome) -> Signature {
         Kind::Categorical | Kind::Text => "string",
     };
     let sources = outcome.model.sources().iter();
-    Signature {
-        inputs: sources.map(|source| (source.name.clone(), of(source.kind).to_owned())).collect(),
-        output: if outcome.plan.classes.is_empty() { "double" } else { "string" }.to_owned(),
-    }
+    Signature { inputs: sources.map(|source| (source.name.clone(), of(source.kind).to_owned())).collect() }
 }
 
 #[cfg(test)]

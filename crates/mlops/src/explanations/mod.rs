@@ -13,6 +13,7 @@ mod model;
 mod service;
 mod store;
 mod task;
+mod trees;
 mod wire;
 mod wire_result;
 

@@ -11,6 +11,7 @@ use rhiza_kernel::Env;
 use rhiza_learn::automl::{self, Event, Outcome, Settings, Trial, TrialResult};
 use rhiza_learn::metrics::Metric;
 use rhiza_learn::model::Task;
+use rhiza_learn::search::Family;
 use rhiza_learn::table::Table;
 use rhiza_mlops::automl::Summary;
 
@@ -34,11 +35,15 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
     let kinds = tables::kinds(&options.types)?;
     let out = options.out.clone().unwrap_or_else(|| beside(&options.data));
     // A place that cannot be written to is told before the work, not after.
-    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        return Err(Failure::usage(format!("--out: there is no folder {}", folder.display())));
+    for (option, file) in [("--out", Some(&out)), ("--onnx", options.onnx.as_ref())] {
+        let folder = file.and_then(|file| file.parent());
+        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return Err(Failure::usage(format!("{option}: there is no folder {}", folder.display())));
+        }
     }
     let stopped = Arc::new(AtomicBool::new(false));
     let (stop, data, time, seed) = (Arc::clone(&stopped), options.data.clone(), options.time, options.seed);
+    let with_onnx = options.onnx.is_some();
     let env = rhiza_platform::runtime::system_env();
     let work = tables::compute(move || {
         let start = env.monotonic();
@@ -47,10 +52,11 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
         let seconds = (env.monotonic() - start).as_secs_f64();
         let summary = Summary::new(&outcome, seed, &fit_seconds, seconds).map_err(|e| tables::failed(&e))?;
         let file = outcome.model.save().map_err(|e| Failure::failed(e.to_string()))?;
-        Ok((summary, file))
+        let onnx = with_onnx.then(|| outcome.model.to_onnx());
+        Ok((summary, file, onnx))
     });
     tokio::pin!(work);
-    let (mut summary, file) = tokio::select! {
+    let (mut summary, file, onnx) = tokio::select! {
         done = &mut work => done?,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.map_err(|e| Failure::failed(format!("no signals can be received: {e}")))?;
@@ -61,6 +67,10 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
     };
     tables::write(&out, &file)?;
     summary.model_path = Some(out.display().to_string());
+    if let (Some(path), Some(onnx)) = (&options.onnx, onnx) {
+        let kept = format!("the model itself is in {}", out.display());
+        tables::write(path, &onnx.map_err(|e| Failure::failed(format!("--onnx: {e}; {kept}")))?)?;
+    }
     tell(&options, &summary, &out.display().to_string())
 }
 
@@ -84,7 +94,14 @@ fn settings(options: &AutomlOptions) -> Result<Settings, Failure> {
         "multiclass" => Task::Multiclass,
         _ => Task::Regression,
     });
+    let families: Vec<Family> = options
+        .family
+        .iter()
+        .map(|name| serde_json::from_value(name.as_str().into()))
+        .collect::<Result<_, _>>()
+        .map_err(|e| Failure::usage(format!("--family: {e}")))?;
     Ok(Settings {
+        families: (!families.is_empty()).then_some(families),
         task,
         metric,
         trials: options.trials,

@@ -13,6 +13,11 @@ use crate::error::Failure;
 
 /// Searches there. What the server found, and the address of its page.
 pub(super) async fn run(options: &AutomlOptions, address: &str) -> Result<(Summary, String), Failure> {
+    if options.onnx.is_some() {
+        return Err(Failure::usage(
+            "--onnx goes with a search that is done here; with --server the page offers the file",
+        ));
+    }
     let remote = Remote::new(address)?;
     let kinds = tables::kinds(&options.types)?;
     let types: Vec<(String, String)> =
@@ -61,6 +66,7 @@ fn wishes(options: &AutomlOptions, dataset: &str, version: i64) -> Value {
         "time_column": options.time_column,
         "group_column": options.group_column,
         "ignore": options.ignore,
+        "families": Some(&options.family).filter(|families| !families.is_empty()),
     });
     match given {
         Value::Object(members) => Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect()),

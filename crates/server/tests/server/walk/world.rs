@@ -371,7 +371,7 @@ impl World {
             "time_column": null, "group_column": null, "ignore": [], "families": null, "blend": true});
         let results = json!({"task": "regression", "classes": [], "metric": "rmse", "greater_is_better": false, "score": 1.0,
             "best": {"number": 0, "name": name, "family": "baseline", "score": 1.0}, "rows": 1, "stopped": false, "members": [],
-            "hold_out": null, "columns": [], "importance": null, "sample": [], "sample_truth": []});
+            "hold_out": null, "columns": [], "importance": null, "no_onnx": null, "sample": [], "sample_truth": []});
         let line = json!({"number": 0, "name": name, "family": "baseline", "score": 1.0, "deviation": null, "fold_scores": [1.0],
             "seconds": 1.0, "learning_rows": 1, "params": {}, "detail": null, "error": null});
         let request = json!({"model": {"automl": id}, "label": name, "background": null,
