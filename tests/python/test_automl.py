@@ -140,6 +140,35 @@ def test_a_registered_model_answers_in_every_way_of_the_protocol(found, tracking
     assert wire.anonymous().post(path, {"instances": sample}).status == 401
 
 
+def test_the_client_loads_the_model_and_it_says_the_same(found, tracking, unique):
+    import pandas
+
+    wire, _, job = found
+    sample = wire.get(f"/api/v1/automl/jobs/{job['automl_id']}/results").ok()["sample"]
+    expected = wire.post(f"/api/v1/automl/jobs/{job['automl_id']}/predict", {"records": sample}).ok()
+    model = tracking.pyfunc.load_model(f"runs:/{job['run_id']}/model")
+    said = model.predict(pandas.DataFrame(sample))
+    assert list(said["prediction"]) == pytest.approx(expected["predictions"], rel=1e-9)
+    # Classes and words, too.
+    words = "colour,size,when,y\n" + "".join(
+        f"{'red' if row % 3 else 'blue'},{row % 7},2024-01-{row % 28 + 1:02},{'yes' if row % 3 and row % 7 > 2 else 'no'}\n"
+        for row in range(120)
+    )
+    dataset = upload(wire, unique("words"), words)
+    automl = search(wire, dataset, "y", trials=5, seconds=60, ignore=["when"])
+    done = wait(wire, f"/api/v1/automl/jobs/{automl}")
+    assert done["state"] == "succeeded", done
+    rows = [{"colour": "red", "size": 5.0}, {"colour": "blue", "size": 1.0}, {"colour": "never seen", "size": 6.0}]
+    expected = wire.post(f"/api/v1/automl/jobs/{automl}/predict", {"records": rows}).ok()
+    # The client hands columns over as NumPy has them, and NumPy has no strings of pandas' newest kind.
+    frame = pandas.DataFrame(rows).astype({"colour": object})
+    said = tracking.pyfunc.load_model(f"runs:/{done['run_id']}/model").predict(frame)
+    assert list(said["label"]) == expected["predictions"]
+    for at, name in enumerate(expected["classes"]):
+        assert list(said[f"probability of {name}"]) == pytest.approx([row[at] for row in expected["probabilities"]])
+    assert wire.get(f"/api/v1/automl/jobs/{automl}/model?format=onnx").status == 200
+
+
 def test_explanations_add_up_and_are_kept(found):
     wire, dataset, job = found
     model = {"automl_id": job["automl_id"]}

@@ -284,7 +284,7 @@ fn mlmodel(job: &AutomlJob, signature: &Signature, as_onnx: bool, now: String) -
     let signature = json!({ "inputs": json!(inputs).to_string(), "outputs": null, "params": null });
     let mut flavors = json!({ "rhiza": { "data": MODEL_FILE, "automl_id": job.id } });
     if as_onnx {
-        flavors["onnx"] = json!({ "data": ONNX_FILE, "onnx_version": "1.16.0", "save_as_external_data": false });
+        flavors["onnx"] = json!({ "data": ONNX_FILE, "onnx_version": "1.16.0", "providers": ["CPUExecutionProvider"] });
         flavors["python_function"] = json!({ "loader_module": "mlflow.onnx", "data": ONNX_FILE, "config": {} });
     }
     [
