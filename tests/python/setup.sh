@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Python environments of the client tests: the newest MLflow 3 (client and peer server), the last MLflow 2, and the
-# fuzzer of the OpenAPI document. Quiet; a second run does nothing. The versions are those of the requirements files.
+# Makes the Python environments of the client tests: the newest MLflow 3 (client and peer server), the last MLflow 2, the fuzzer
+# of the OpenAPI document, and what runs ONNX files. Quiet; a second run does nothing. The versions are those of the requirements files.
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -58,3 +58,4 @@ python="$(find_python)" || fail "Python 3.11 or newer with venv is needed (Debia
 environment mlflow3 "$here/requirements-mlflow3.txt" mlflow
 environment mlflow2 "$here/requirements-mlflow2.txt" mlflow
 environment fuzz "$here/requirements-fuzz.txt" schemathesis
+environment onnx "$here/requirements-onnx.txt" onnxruntime

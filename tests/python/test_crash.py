@@ -10,6 +10,7 @@ import urllib.parse
 import pytest
 
 import harness
+import test_automl as automl
 
 API = "/api/2.0/mlflow"
 WRITERS = 6
@@ -117,3 +118,32 @@ def test_acknowledged_writes_survive_kill_9(own_server):
     # And it goes on working.
     made = wire.post(f"{API}/runs/create", {"experiment_id": experiment}).ok()
     assert made["run"]["info"]["status"] == "RUNNING"
+
+
+def test_a_search_goes_on_where_it_was_when_its_server_died(own_server):
+    if harness.oracle_run():
+        pytest.skip("the peer does not search")
+    wire = own_server.wire()
+    data = (automl.DATA / "diabetes.csv").read_bytes()
+    dataset = automl.upload(wire, "diabetes", data)
+    wishes = {"trials": 14, "seconds": 600, "families": ["linear", "boost", "extra_trees"]}
+    whole = automl.search(wire, dataset, "target", **wishes)
+    whole = automl.wait(wire, f"/api/v1/automl/jobs/{whole}")
+    cut = automl.search(wire, dataset, "target", **wishes)
+    path = f"/api/v1/automl/jobs/{cut}"
+    automl.wait(wire, path, lambda body: body["trials"] >= 3)
+    own_server.kill()
+    own_server.start()
+    wire = own_server.wire()
+    there = {trial["number"]: trial["run_id"] for trial in wire.get(f"{path}/trials").ok()["trials"]}
+    assert len(there) >= 3
+    done = automl.wait(wire, path)
+    trials = {trial["number"]: trial["run_id"] for trial in wire.get(f"{path}/trials").ok()["trials"]}
+    # What was told before is there once, with the same run; the model is the one of a search that nobody cut.
+    assert sorted(trials) == list(range(14)) and there.items() <= trials.items()
+    assert done["state"] == "succeeded" and done["score"] == whole["score"], (done, whole)
+    runs = wire.post(
+        f"{API}/runs/search",
+        {"experiment_ids": [done["experiment_id"]], "filter": f"tags.`mlflow.parentRunId` = '{done['run_id']}'"},
+    ).ok()["runs"]
+    assert len(runs) == 14

@@ -53,6 +53,20 @@ export type AccessRole = {
 };
 
 /**
+ * Accumulated local effects.
+ */
+export type Accumulated = {
+    /**
+     * The effect, with mean 0 over the rows; grid × outputs.
+     */
+    effects: Array<Array<number>>;
+    /**
+     * Values of the column.
+     */
+    grid: Array<unknown>;
+};
+
+/**
  * Something the person did, or that was done in their name by their keys.
  */
 export type ActOf = {
@@ -92,6 +106,74 @@ export type Alive = {
 };
 
 /**
+ * A row like another.
+ */
+export type Alternative = {
+    /**
+     * What is different.
+     */
+    changes: Array<CellChange>;
+    /**
+     * How far it is away, in units of the columns' spread.
+     */
+    distance: number;
+    /**
+     * What is said of it, by output.
+     */
+    prediction: Array<number>;
+};
+
+/**
+ * A condition.
+ */
+export type AnchorCondition = {
+    /**
+     * The column.
+     */
+    column: string;
+    /**
+     * In words.
+     */
+    text: string;
+};
+
+/**
+ * A row's conditions.
+ */
+export type AnchorRow = {
+    /**
+     * Share of all rows that meet them.
+     */
+    coverage: number;
+    /**
+     * Share of rows that meet them of which the same is said.
+     */
+    precision: number;
+    /**
+     * What is said of the row: a class, or `at least` or `below` the middle of what is said of all rows.
+     */
+    prediction: string;
+    /**
+     * Whether the precision wanted, 0.95, is reached.
+     */
+    reached: boolean;
+    /**
+     * The conditions.
+     */
+    rule: Array<AnchorCondition>;
+};
+
+/**
+ * Conditions under which the same is said.
+ */
+export type AnchorRows = {
+    /**
+     * The rows asked about.
+     */
+    rows: Array<AnchorRow>;
+};
+
+/**
  * A file or folder.
  */
 export type ArtifactEntry = {
@@ -121,6 +203,56 @@ export type ArtifactPage = {
      * Always absent: a folder is one page.
      */
     next_cursor?: string | null;
+};
+
+/**
+ * What is said of rows, divided among their columns.
+ */
+export type Attributions = {
+    /**
+     * What is said of an output before any column is known.
+     */
+    base_values: Array<number>;
+    /**
+     * The rows themselves, rows × columns.
+     */
+    cells: Array<Array<unknown>>;
+    /**
+     * The columns.
+     */
+    features: Array<string>;
+    /**
+     * The columns by the mean size of their values, the largest first.
+     */
+    global: Array<GlobalValue>;
+    /**
+     * `tree`, `kernel`, `permutation` or `lime`.
+     */
+    method: string;
+    /**
+     * What is explained: `prediction`, or `raw output` (before the link: log-odds of classes).
+     */
+    of: string;
+    /**
+     * The outputs: classes, or the target.
+     */
+    outputs: Array<string>;
+    /**
+     * What the model says, rows × outputs.
+     */
+    predictions: Array<Array<number>>;
+    /**
+     * Of LIME: the share of the local variance that its rules explain, rows × outputs.
+     */
+    r2?: Array<Array<number>> | null;
+    /**
+     * Standard errors in the same shape, where something was left to chance.
+     */
+    standard_errors?: Array<Array<Array<number>>> | null;
+    /**
+     * Rows × columns × outputs.
+     */
+    values: Array<Array<Array<number>>>;
 };
 
 /**
@@ -294,6 +426,636 @@ export type AuthProvider = {
 };
 
 /**
+ * The best trial.
+ */
+export type AutomlBest = {
+    /**
+     * Family of the model.
+     */
+    family: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Its number.
+     */
+    number: number;
+    /**
+     * The metric over all judging rows.
+     */
+    score: number;
+};
+
+/**
+ * Rows of about the same predicted probability.
+ */
+export type AutomlCalibration = {
+    /**
+     * How many.
+     */
+    count: number;
+    /**
+     * Share of the class.
+     */
+    observed: number;
+    /**
+     * Mean of what was said.
+     */
+    predicted: number;
+};
+
+/**
+ * A column the model learnt from.
+ */
+export type AutomlColumn = {
+    /**
+     * `numeric`, `boolean`, `categorical`, `datetime` or `text`.
+     */
+    kind: string;
+    /**
+     * Its commonest values, of categories.
+     */
+    levels: Array<string>;
+    /**
+     * The largest number.
+     */
+    maximum?: number | null;
+    /**
+     * The middle one.
+     */
+    median?: number | null;
+    /**
+     * The smallest number.
+     */
+    minimum?: number | null;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * What was taken for what.
+ */
+export type AutomlConfusion = {
+    /**
+     * The classes, in the order of rows and columns.
+     */
+    classes: Array<string>;
+    /**
+     * Rows of the table: true class by predicted class.
+     */
+    counts: Array<Array<number>>;
+};
+
+/**
+ * Curves of a class against the rest.
+ */
+export type AutomlCurves = {
+    /**
+     * Said and seen probability.
+     */
+    calibration: Array<AutomlCalibration>;
+    /**
+     * Mean distance between them.
+     */
+    calibration_error: number;
+    /**
+     * The class.
+     */
+    class: string;
+    /**
+     * The best scored rows, down to a share of all.
+     */
+    lift: Array<AutomlLift>;
+    /**
+     * Recall and precision.
+     */
+    precision_recall: Array<AutomlPoint>;
+    /**
+     * False-positive and true-positive rate.
+     */
+    roc: Array<AutomlPoint>;
+};
+
+/**
+ * What happens to a search that is followed.
+ */
+export type AutomlEvent = {
+    /**
+     * The search.
+     */
+    job: AutomlJob;
+    type: 'job';
+} | {
+    /**
+     * The trial.
+     */
+    trial: AutomlTrial;
+    type: 'trial';
+};
+
+/**
+ * A way to learn.
+ */
+export type AutomlFamily = 'baseline' | 'linear' | 'boost' | 'forest' | 'extra_trees' | 'kernel' | 'neighbours' | 'network';
+
+/**
+ * What a column is worth.
+ */
+export type AutomlImportance = {
+    /**
+     * Half of the 95 % interval over the shuffles.
+     */
+    error: number;
+    /**
+     * How much the metric worsens when it is shuffled.
+     */
+    importance: number;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * A search for a model.
+ */
+export type AutomlJob = {
+    /**
+     * Its id.
+     */
+    automl_id: string;
+    best?: AutomlBest | null;
+    /**
+     * When.
+     */
+    created_at: string;
+    /**
+     * The id of who began it.
+     */
+    created_by: string;
+    /**
+     * The data.
+     */
+    dataset_id: string;
+    /**
+     * What the dataset was called when the search began.
+     */
+    dataset_name: string;
+    /**
+     * Why there is no model.
+     */
+    error?: string | null;
+    /**
+     * The experiment of its runs.
+     */
+    experiment_id: string;
+    /**
+     * When it came to its end.
+     */
+    finished_at?: string | null;
+    /**
+     * What it is doing.
+     */
+    message: string;
+    /**
+     * How long the model's file is.
+     */
+    model_bytes?: number | null;
+    /**
+     * Its name.
+     */
+    name: string;
+    plan?: AutomlPlan | null;
+    /**
+     * From 0 to 1.
+     */
+    progress: number;
+    /**
+     * Where the model is registered.
+     */
+    registered: Array<AutomlRegistered>;
+    /**
+     * The run of the whole search; those of its trials are below it.
+     */
+    run_id: string;
+    /**
+     * The metric of the finished model over the judging rows.
+     */
+    score?: number | null;
+    /**
+     * Seconds it has searched.
+     */
+    seconds_used: number;
+    /**
+     * How it goes about.
+     */
+    settings: AutomlSettings;
+    /**
+     * When it was first worked on.
+     */
+    started_at?: string | null;
+    /**
+     * Where it stands.
+     */
+    state: WorkState;
+    /**
+     * The column to be predicted.
+     */
+    target: string;
+    /**
+     * Trials that have ended.
+     */
+    trials: number;
+    /**
+     * Which version of it.
+     */
+    version: number;
+};
+
+/**
+ * The best scored rows.
+ */
+export type AutomlLift = {
+    /**
+     * Share of the class that is among them.
+     */
+    captured: number;
+    /**
+     * How much likelier the class is among them than among all.
+     */
+    lift: number;
+    /**
+     * Share of all rows.
+     */
+    share: number;
+};
+
+/**
+ * A model in the finished one.
+ */
+export type AutomlMember = {
+    /**
+     * Family of the model.
+     */
+    family: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Number of its trial.
+     */
+    number: number;
+    /**
+     * Its share.
+     */
+    weight: number;
+};
+
+/**
+ * What a search made of table and settings.
+ */
+export type AutomlPlan = {
+    /**
+     * The classes; none for numbers.
+     */
+    classes: Array<string>;
+    /**
+     * Columns that are learnt from.
+     */
+    columns: Array<string>;
+    /**
+     * Folds of the cross-validation; 1: a single part of the rows judges.
+     */
+    folds: number;
+    /**
+     * Whether more of it is better.
+     */
+    greater_is_better: boolean;
+    /**
+     * Rows that the search never sees.
+     */
+    hold_out_rows: number;
+    /**
+     * Rows that judge.
+     */
+    judging_rows: number;
+    /**
+     * By what models are ranked.
+     */
+    metric: string;
+    /**
+     * Rows with a target.
+     */
+    rows: number;
+    /**
+     * Rows without one, which are left out.
+     */
+    rows_without_target: number;
+    /**
+     * `binary`, `multiclass` or `regression`.
+     */
+    task: string;
+};
+
+/**
+ * A point of a curve.
+ */
+export type AutomlPoint = {
+    /**
+     * To the right.
+     */
+    x: number;
+    /**
+     * Up.
+     */
+    y: number;
+};
+
+/**
+ * Where a model is registered.
+ */
+export type AutomlRegistered = {
+    /**
+     * The registered model.
+     */
+    name: string;
+    /**
+     * The version's number.
+     */
+    version: string;
+};
+
+/**
+ * How a model does.
+ */
+export type AutomlReport = {
+    confusion?: AutomlConfusion | null;
+    /**
+     * Coverage asked of intervals, or of sets of classes.
+     */
+    coverage_asked: number;
+    /**
+     * Coverage seen.
+     */
+    coverage_seen: number;
+    /**
+     * A curve for the second of two classes, or for each class against the rest.
+     */
+    curves: Array<AutomlCurves>;
+    residuals?: AutomlResiduals | null;
+    /**
+     * Rows looked at.
+     */
+    rows: number;
+    /**
+     * All scores that are defined.
+     */
+    scores: {
+        [key: string]: number;
+    };
+};
+
+/**
+ * A row of a regression.
+ */
+export type AutomlResidual = {
+    /**
+     * What was said.
+     */
+    predicted: number;
+    /**
+     * What it is.
+     */
+    truth: number;
+};
+
+/**
+ * What numbers are off by.
+ */
+export type AutomlResiduals = {
+    /**
+     * Some of the rows.
+     */
+    points: Array<AutomlResidual>;
+    /**
+     * Quantiles 0, 0.05, 0.25, 0.5, 0.75, 0.95 and 1 of truth less prediction.
+     */
+    quantiles: Array<number>;
+};
+
+/**
+ * What a search found.
+ */
+export type AutomlResults = {
+    /**
+     * The best single model of the search.
+     */
+    best: AutomlBest;
+    /**
+     * The classes; none for numbers.
+     */
+    classes: Array<string>;
+    /**
+     * The columns it learnt from.
+     */
+    columns: Array<AutomlColumn>;
+    /**
+     * Whether more of it is better.
+     */
+    greater_is_better: boolean;
+    hold_out?: AutomlReport | null;
+    /**
+     * How much the metric worsens on the hold-out when a column is shuffled, the most important first. Absent where
+     * nothing was set apart or there are too many columns.
+     */
+    importance?: Array<AutomlImportance> | null;
+    /**
+     * The models in the finished one, the heaviest first.
+     */
+    members: Array<AutomlMember>;
+    /**
+     * By what models were ranked.
+     */
+    metric: string;
+    /**
+     * Rows with a target.
+     */
+    rows: number;
+    /**
+     * Rows of the hold-out (or of the judging rows where nothing was set apart), column by name.
+     */
+    sample: Array<{
+        [key: string]: unknown;
+    }>;
+    /**
+     * What the same rows are in truth.
+     */
+    sample_truth: Array<string | null>;
+    /**
+     * The metric of the finished model over the judging rows, by parts of it that had not learnt from them.
+     */
+    score: number;
+    /**
+     * The time ended before the trials did.
+     */
+    stopped: boolean;
+    /**
+     * `binary`, `multiclass` or `regression`.
+     */
+    task: string;
+};
+
+/**
+ * How a search goes about.
+ */
+export type AutomlSettings = {
+    blend: boolean;
+    families?: Array<AutomlFamily> | null;
+    folds?: number | null;
+    group_column?: string | null;
+    hold_out: number;
+    ignore: Array<string>;
+    metric?: string | null;
+    seconds: number;
+    seed: number;
+    task?: AutomlTask | null;
+    time_column?: string | null;
+    trials: number;
+};
+
+/**
+ * What is predicted.
+ */
+export type AutomlTask = 'binary' | 'multiclass' | 'regression';
+
+/**
+ * A trial of a search.
+ */
+export type AutomlTrial = {
+    /**
+     * When it ended.
+     */
+    at: string;
+    /**
+     * What was found along the path, in words.
+     */
+    detail?: string | null;
+    /**
+     * Standard deviation of the metric over the folds.
+     */
+    deviation?: number | null;
+    /**
+     * Why it failed.
+     */
+    error?: string | null;
+    /**
+     * Family of the model.
+     */
+    family: string;
+    /**
+     * The metric of each fold, where it is defined.
+     */
+    fold_scores: Array<number | null>;
+    /**
+     * Rows that each fold learnt from, at most.
+     */
+    learning_rows: number;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * Its place in the sequence, from 0.
+     */
+    number: number;
+    /**
+     * What was chosen about the model.
+     */
+    params: {
+        [key: string]: unknown;
+    };
+    /**
+     * Its MLflow run.
+     */
+    run_id: string;
+    /**
+     * The metric over all judging rows.
+     */
+    score?: number | null;
+    /**
+     * How long it took.
+     */
+    seconds: number;
+    /**
+     * How it ended.
+     */
+    state: AutomlTrialState;
+    /**
+     * Share in the finished model, once there is one.
+     */
+    weight: number;
+};
+
+/**
+ * How a trial ended.
+ */
+export type AutomlTrialState = 'scored' | 'failed';
+
+/**
+ * All trials of a search.
+ */
+export type AutomlTrials = {
+    /**
+     * Whether more of it is better.
+     */
+    greater_is_better?: boolean | null;
+    /**
+     * By what they are ranked, once that is known.
+     */
+    metric?: string | null;
+    /**
+     * Best first, those that failed last.
+     */
+    trials: Array<AutomlTrial>;
+};
+
+/**
+ * Which dataset's rows stand for "a column is not known".
+ */
+export type BackgroundChoice = {
+    /**
+     * The dataset.
+     */
+    dataset_id: string;
+    /**
+     * Its version; the newest when absent.
+     */
+    version?: number | null;
+};
+
+/**
+ * A value that is different.
+ */
+export type CellChange = {
+    /**
+     * The column.
+     */
+    column: string;
+    /**
+     * What it is.
+     */
+    from: unknown;
+    /**
+     * What it would be.
+     */
+    to: unknown;
+};
+
+/**
  * A second factor is due. The sign-in goes on with `POST /auth/second-factor`.
  */
 export type Challenge = {
@@ -323,6 +1085,91 @@ export type ChangePassword = {
      * At least 12 characters.
      */
     password: string;
+};
+
+/**
+ * How what is said moves with a column.
+ */
+export type ColumnEffect = {
+    ale?: Accumulated | null;
+    /**
+     * Partial dependence: the mean of what is said when all rows have the value; grid × outputs.
+     */
+    average: Array<Array<number>>;
+    /**
+     * Values of the column.
+     */
+    grid: Array<unknown>;
+    /**
+     * What is said of single rows, of one output; rows × grid.
+     */
+    ice: Array<Array<number>>;
+    /**
+     * Number of the output that `ice` is of.
+     */
+    ice_output: number;
+    /**
+     * `numeric` or `categorical`.
+     */
+    kind: string;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * How what is said moves with columns.
+ */
+export type ColumnEffects = {
+    /**
+     * The columns, the most important first.
+     */
+    columns: Array<ColumnEffect>;
+    /**
+     * The outputs: classes, or the target.
+     */
+    outputs: Array<string>;
+};
+
+/**
+ * What a column is worth.
+ */
+export type ColumnImportance = {
+    /**
+     * Upper end.
+     */
+    high: number;
+    /**
+     * How much the metric worsens when it is shuffled.
+     */
+    importance: number;
+    /**
+     * Lower end of the 95 % interval over the shuffles.
+     */
+    low: number;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
+ * What columns are worth.
+ */
+export type ColumnImportances = {
+    /**
+     * Its score on the rows.
+     */
+    base_score: number;
+    /**
+     * The columns, the most important first.
+     */
+    columns: Array<ColumnImportance>;
+    /**
+     * By what the model is scored.
+     */
+    metric: string;
 };
 
 /**
@@ -404,6 +1251,46 @@ export type ColumnRelation = {
 export type ColumnType = 'numeric' | 'boolean' | 'categorical' | 'datetime' | 'text';
 
 /**
+ * A column in two explanations.
+ */
+export type ComparedColumn = {
+    /**
+     * What it is worth on the left.
+     */
+    left?: number | null;
+    /**
+     * Its rank on the left, from 1.
+     */
+    left_rank?: number | null;
+    /**
+     * Its name.
+     */
+    name: string;
+    /**
+     * What it is worth on the right.
+     */
+    right?: number | null;
+    /**
+     * Its rank on the right.
+     */
+    right_rank?: number | null;
+};
+
+/**
+ * Two explanations beside each other.
+ */
+export type ComparedExplanations = {
+    /**
+     * The columns, the most important of the left one first.
+     */
+    columns: Array<ComparedColumn>;
+    /**
+     * Spearman's correlation of the ranks of the columns that both know; absent for fewer than two.
+     */
+    correlation?: number | null;
+};
+
+/**
  * A proof of who one is: one of the two.
  */
 export type Confirm = {
@@ -422,6 +1309,83 @@ export type ConfirmTotp = {
      * Six digits.
      */
     code: string;
+};
+
+/**
+ * A row and what could become of it.
+ */
+export type CounterfactualRow = {
+    /**
+     * The row.
+     */
+    cells: Array<unknown>;
+    /**
+     * Rows like it of which is said what is wanted, the nearest first.
+     */
+    found: Array<Alternative>;
+    /**
+     * What is said of it, by output.
+     */
+    prediction: Array<number>;
+};
+
+/**
+ * What would have to be different about rows.
+ */
+export type CounterfactualRows = {
+    /**
+     * The columns.
+     */
+    features: Array<string>;
+    /**
+     * The outputs: classes, or the target.
+     */
+    outputs: Array<string>;
+    /**
+     * The rows asked about.
+     */
+    rows: Array<CounterfactualRow>;
+};
+
+/**
+ * An explanation to be made.
+ */
+export type CreateExplanation = {
+    background?: BackgroundChoice | null;
+    /**
+     * Of effects: the columns; those that matter most when absent.
+     */
+    columns?: Array<string> | null;
+    /**
+     * What kind.
+     */
+    kind: ExplanationKind;
+    method?: ShapMethod | null;
+    /**
+     * The model.
+     */
+    model: ModelChoice;
+    /**
+     * What to call it; as the model when absent.
+     */
+    name?: string | null;
+    /**
+     * Of effects: the output whose single rows are told; the last when absent.
+     */
+    output?: string | null;
+    /**
+     * The rows.
+     */
+    rows: RowChoice;
+    /**
+     * Of everything drawn, 0 when absent.
+     */
+    seed?: number | null;
+    /**
+     * Of importance: the column with the truth; the one the model predicts when absent.
+     */
+    target?: string | null;
+    wanted?: WantedPrediction | null;
 };
 
 /**
@@ -1005,6 +1969,93 @@ export type ExplainedRole = {
 };
 
 /**
+ * An explanation.
+ */
+export type Explanation = {
+    /**
+     * How many rows at most.
+     */
+    count: number;
+    /**
+     * When.
+     */
+    created_at: string;
+    /**
+     * The id of who asked for it.
+     */
+    created_by: string;
+    /**
+     * The dataset of its rows; absent when they came with the request.
+     */
+    dataset_id?: string | null;
+    /**
+     * Why there is none.
+     */
+    error?: string | null;
+    /**
+     * Its id.
+     */
+    explanation_id: string;
+    /**
+     * When it came to its end.
+     */
+    finished_at?: string | null;
+    /**
+     * The first of its rows.
+     */
+    first: number;
+    /**
+     * What kind.
+     */
+    kind: ExplanationKind;
+    /**
+     * The model.
+     */
+    model: ModelChoice;
+    /**
+     * What the model was called.
+     */
+    model_label: string;
+    /**
+     * Its name.
+     */
+    name: string;
+    result?: ExplanationResult | null;
+    /**
+     * Where it stands.
+     */
+    state: WorkState;
+    /**
+     * The version of it.
+     */
+    version?: number | null;
+};
+
+/**
+ * What kind of explanation.
+ */
+export type ExplanationKind = 'shap' | 'lime' | 'importance' | 'effects' | 'counterfactual' | 'anchor' | 'interactions';
+
+/**
+ * What an explanation found.
+ */
+export type ExplanationResult = (Attributions & {
+    kind: 'shap';
+}) | (Attributions & {
+    kind: 'lime';
+}) | (ColumnImportances & {
+    kind: 'importance';
+}) | (ColumnEffects & {
+    kind: 'effects';
+}) | (CounterfactualRows & {
+    kind: 'counterfactual';
+}) | (AnchorRows & {
+    kind: 'anchor';
+}) | (InteractionStrengths & {
+    kind: 'interactions';
+});
+
+/**
  * An account at a provider that opens one's own here.
  */
 export type ExternalIdentity = {
@@ -1056,6 +2107,20 @@ export type FinishSignIn = {
 };
 
 /**
+ * A column over all rows.
+ */
+export type GlobalValue = {
+    /**
+     * Mean size of its values, by output.
+     */
+    mean_magnitude: Array<number>;
+    /**
+     * Its name.
+     */
+    name: string;
+};
+
+/**
  * A bar of a histogram.
  */
 export type HistogramBin = {
@@ -1101,6 +2166,20 @@ export type ImportedArtifact = {
      * The run.
      */
     run_id: string;
+};
+
+/**
+ * Which columns act together.
+ */
+export type InteractionStrengths = {
+    /**
+     * The columns.
+     */
+    features: Array<string>;
+    /**
+     * Mean size of the interaction values over rows and outputs, columns × columns; the diagonal is what columns do alone.
+     */
+    strength: Array<Array<number>>;
 };
 
 /**
@@ -1160,6 +2239,54 @@ export type InvitationToken = {
      * What stands behind `#token=` in the link.
      */
     token: string;
+};
+
+/**
+ * Rows, in one of the four ways of MLflow's scoring server.
+ */
+export type Invocation = {
+    /**
+     * Rows, column by name.
+     */
+    dataframe_records?: Array<{
+        [key: string]: unknown;
+    }> | null;
+    /**
+     * Names of columns, and rows of values.
+     */
+    dataframe_split?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Columns, or rows as in `instances`.
+     */
+    inputs?: unknown;
+    /**
+     * Rows, column by name or values in the order of the model's columns.
+     */
+    instances?: Array<unknown> | null;
+};
+
+/**
+ * What a model says.
+ */
+export type Invoked = {
+    /**
+     * The classes, in the order of their probabilities.
+     */
+    classes?: Array<string> | null;
+    /**
+     * Row by row between what the number lies in nine of ten cases.
+     */
+    intervals?: Array<Array<number>> | null;
+    /**
+     * A class or number a row.
+     */
+    predictions: Array<unknown>;
+    /**
+     * Row by row the probability of each class.
+     */
+    probabilities?: Array<Array<number>> | null;
 };
 
 /**
@@ -3242,6 +4369,36 @@ export type MlflowWorkspaces = {
 };
 
 /**
+ * Which model: a search's, a registered one, or a file of a run.
+ */
+export type ModelChoice = {
+    /**
+     * The alias of its version.
+     */
+    alias?: string | null;
+    /**
+     * The search that found it.
+     */
+    automl_id?: string | null;
+    /**
+     * The registered model.
+     */
+    name?: string | null;
+    /**
+     * The file, from the root of the run's files: Rhiza's own, LightGBM's text, XGBoost's JSON or UBJSON, ONNX with trees.
+     */
+    path?: string | null;
+    /**
+     * The run of the file.
+     */
+    run_id?: string | null;
+    /**
+     * Its version; without version and alias the one called `champion`, else the newest.
+     */
+    version?: string | null;
+};
+
+/**
  * A version that is a logged model.
  */
 export type ModelRegistration = {
@@ -3384,11 +4541,39 @@ export type PageAuditEntry = {
 /**
  * A page of a list.
  */
+export type PageAutomlJob = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<AutomlJob>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
 export type PageDatasetVersion = {
     /**
      * The items, in the list's stable order.
      */
     items: Array<DatasetVersion>;
+    /**
+     * Give it as `cursor` to get the next page; `null` on the last one.
+     */
+    next_cursor?: string | null;
+};
+
+/**
+ * A page of a list.
+ */
+export type PageExplanation = {
+    /**
+     * The items, in the list's stable order.
+     */
+    items: Array<Explanation>;
     /**
      * Give it as `cursor` to get the next page; `null` on the last one.
      */
@@ -3712,6 +4897,40 @@ export type PersonExport = {
 };
 
 /**
+ * Rows to be predicted.
+ */
+export type PredictRows = {
+    /**
+     * Rows, column by name; at most 1,000. What is left out is missing.
+     */
+    records: Array<{
+        [key: string]: unknown;
+    }>;
+};
+
+/**
+ * What is predicted.
+ */
+export type PredictedRows = {
+    /**
+     * The classes, in the order of their probabilities.
+     */
+    classes?: Array<string> | null;
+    /**
+     * Row by row between what the number lies in nine of ten cases.
+     */
+    intervals?: Array<Array<number>> | null;
+    /**
+     * A class or number a row.
+     */
+    predictions: Array<unknown>;
+    /**
+     * Row by row the probability of each class.
+     */
+    probabilities?: Array<Array<number>> | null;
+};
+
+/**
  * What one probe found.
  */
 export type ProbeReport = {
@@ -3992,6 +5211,24 @@ export type Register = {
 };
 
 /**
+ * A model to be registered.
+ */
+export type RegisterAutoml = {
+    /**
+     * An alias that is to point at the version.
+     */
+    alias?: string | null;
+    /**
+     * What is to be said of the version.
+     */
+    description?: string | null;
+    /**
+     * The registered model, made if there is none of this name.
+     */
+    name: string;
+};
+
+/**
  * The authenticator's answer at a registration.
  */
 export type RegisterPasskey = {
@@ -4006,6 +5243,20 @@ export type RegisterPasskey = {
      * What to call it.
      */
     name: string;
+};
+
+/**
+ * A version of a registered model.
+ */
+export type RegisteredVersion = {
+    /**
+     * The model's name.
+     */
+    name: string;
+    /**
+     * The version's number.
+     */
+    version: string;
 };
 
 /**
@@ -4055,6 +5306,20 @@ export type ResetPassword = {
 };
 
 /**
+ * A search to take up again.
+ */
+export type ResumeAutoml = {
+    /**
+     * Seconds to go on searching; with 0 the model is made of the trials there are. What was left when absent, or 60.
+     */
+    seconds?: number | null;
+    /**
+     * Most trials, with those there are; as before when absent.
+     */
+    trials?: number | null;
+};
+
+/**
  * How a key is to be replaced.
  */
 export type RotateKey = {
@@ -4062,6 +5327,34 @@ export type RotateKey = {
      * For how long the old key still works: at most 30 days, a day when absent.
      */
     overlap_seconds?: number | null;
+};
+
+/**
+ * Which rows: those of a dataset, or rows as they are.
+ */
+export type RowChoice = {
+    /**
+     * How many rows at most, 100 when absent.
+     */
+    count?: number | null;
+    /**
+     * The dataset.
+     */
+    dataset_id?: string | null;
+    /**
+     * The first row, from 0.
+     */
+    first?: number | null;
+    /**
+     * Rows, column by name.
+     */
+    records?: Array<{
+        [key: string]: unknown;
+    }> | null;
+    /**
+     * Its version; the newest when absent.
+     */
+    version?: number | null;
 };
 
 /**
@@ -4502,6 +5795,11 @@ export type SetupState = {
 };
 
 /**
+ * How SHAP values are found.
+ */
+export type ShapMethod = 'auto' | 'tree' | 'kernel' | 'permutation';
+
+/**
  * E-mail address and password.
  */
 export type SignIn = {
@@ -4532,6 +5830,78 @@ export type SigningKeySet = {
  * Which stage of life to look at.
  */
 export type StageView = 'active' | 'deleted' | 'all';
+
+/**
+ * A search to begin.
+ */
+export type StartAutoml = {
+    /**
+     * Whether several models may be blended; true when absent.
+     */
+    blend?: boolean | null;
+    /**
+     * The data.
+     */
+    dataset_id: string;
+    /**
+     * The experiment of its runs, made if there is none of this name; `automl/` and the dataset's name when absent.
+     */
+    experiment?: string | null;
+    /**
+     * Families to be tried; all when absent.
+     */
+    families?: Array<AutomlFamily> | null;
+    /**
+     * Folds of the cross-validation; chosen by the table when absent.
+     */
+    folds?: number | null;
+    /**
+     * A column that names groups: rows of a group stay together.
+     */
+    group_column?: string | null;
+    /**
+     * Share of the rows that the search never sees, 0.2 when absent.
+     */
+    hold_out?: number | null;
+    /**
+     * Columns not to learn from.
+     */
+    ignore?: Array<string> | null;
+    /**
+     * By what models are ranked: `roc_auc`, `log_loss`, `accuracy`, `f1_macro`, `rmse`, `mae`, `r2`, `pinball@0.9`, …; chosen by
+     * the task when absent.
+     */
+    metric?: string | null;
+    /**
+     * What to call the search; made of target and dataset when absent.
+     */
+    name?: string | null;
+    /**
+     * Seconds for the search, 60 when absent; what is under way then is finished.
+     */
+    seconds?: number | null;
+    /**
+     * Of everything random, 0 when absent.
+     */
+    seed?: number | null;
+    /**
+     * The column to be predicted.
+     */
+    target: string;
+    task?: AutomlTask | null;
+    /**
+     * A column of points in time: learn from the past, judge by the future.
+     */
+    time_column?: string | null;
+    /**
+     * Most trials, 200 when absent. The same number and seed give the same models, if the time is long enough.
+     */
+    trials?: number | null;
+    /**
+     * Which version of it; the newest when absent.
+     */
+    version?: number | null;
+};
 
 /**
  * A dataset with its newest version.
@@ -4832,6 +6202,29 @@ export type VersionLineage = {
      */
     run_id?: string | null;
 };
+
+/**
+ * What is wanted of counterfactuals: one of the three; without it another class than the row's, the likeliest.
+ */
+export type WantedPrediction = {
+    /**
+     * A number of at least this.
+     */
+    at_least?: number | null;
+    /**
+     * A number of at most this.
+     */
+    at_most?: number | null;
+    /**
+     * This class.
+     */
+    class?: string | null;
+};
+
+/**
+ * Where a search stands.
+ */
+export type WorkState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
 export type GetSigningKeysData = {
     body?: never;
@@ -13181,6 +14574,877 @@ export type ResendVerificationResponses = {
     202: unknown;
 };
 
+export type ListAutomlJobsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this dataset.
+         */
+        dataset_id?: string;
+        /**
+         * Where a search stands.
+         */
+        state?: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/automl/jobs';
+};
+
+export type ListAutomlJobsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListAutomlJobsError = ListAutomlJobsErrors[keyof ListAutomlJobsErrors];
+
+export type ListAutomlJobsResponses = {
+    200: PageAutomlJob;
+};
+
+export type ListAutomlJobsResponse = ListAutomlJobsResponses[keyof ListAutomlJobsResponses];
+
+export type StartAutomlData = {
+    body: StartAutoml;
+    path?: never;
+    query?: never;
+    url: '/api/v1/automl/jobs';
+};
+
+export type StartAutomlErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type StartAutomlError = StartAutomlErrors[keyof StartAutomlErrors];
+
+export type StartAutomlResponses = {
+    /**
+     * The search waits for a worker
+     */
+    202: AutomlJob;
+};
+
+export type StartAutomlResponse = StartAutomlResponses[keyof StartAutomlResponses];
+
+export type DeleteAutomlJobData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}';
+};
+
+export type DeleteAutomlJobErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteAutomlJobError = DeleteAutomlJobErrors[keyof DeleteAutomlJobErrors];
+
+export type DeleteAutomlJobResponses = {
+    /**
+     * Removed
+     */
+    204: void;
+};
+
+export type DeleteAutomlJobResponse = DeleteAutomlJobResponses[keyof DeleteAutomlJobResponses];
+
+export type GetAutomlJobData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}';
+};
+
+export type GetAutomlJobErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetAutomlJobError = GetAutomlJobErrors[keyof GetAutomlJobErrors];
+
+export type GetAutomlJobResponses = {
+    200: AutomlJob;
+};
+
+export type GetAutomlJobResponse = GetAutomlJobResponses[keyof GetAutomlJobResponses];
+
+export type CancelAutomlData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/cancel';
+};
+
+export type CancelAutomlErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CancelAutomlError = CancelAutomlErrors[keyof CancelAutomlErrors];
+
+export type CancelAutomlResponses = {
+    200: AutomlJob;
+};
+
+export type CancelAutomlResponse = CancelAutomlResponses[keyof CancelAutomlResponses];
+
+export type StreamAutomlEventsData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/events';
+};
+
+export type StreamAutomlEventsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type StreamAutomlEventsError = StreamAutomlEventsErrors[keyof StreamAutomlEventsErrors];
+
+export type StreamAutomlEventsResponses = {
+    /**
+     * Events named after their `type`
+     */
+    200: AutomlEvent;
+};
+
+export type StreamAutomlEventsResponse = StreamAutomlEventsResponses[keyof StreamAutomlEventsResponses];
+
+export type DownloadAutomlModelData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/model';
+};
+
+export type DownloadAutomlModelErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DownloadAutomlModelError = DownloadAutomlModelErrors[keyof DownloadAutomlModelErrors];
+
+export type DownloadAutomlModelResponses = {
+    200: FileContent;
+};
+
+export type DownloadAutomlModelResponse = DownloadAutomlModelResponses[keyof DownloadAutomlModelResponses];
+
+export type PredictWithAutomlModelData = {
+    body: PredictRows;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/predict';
+};
+
+export type PredictWithAutomlModelErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type PredictWithAutomlModelError = PredictWithAutomlModelErrors[keyof PredictWithAutomlModelErrors];
+
+export type PredictWithAutomlModelResponses = {
+    200: PredictedRows;
+};
+
+export type PredictWithAutomlModelResponse = PredictWithAutomlModelResponses[keyof PredictWithAutomlModelResponses];
+
+export type RegisterAutomlModelData = {
+    body: RegisterAutoml;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/register';
+};
+
+export type RegisterAutomlModelErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type RegisterAutomlModelError = RegisterAutomlModelErrors[keyof RegisterAutomlModelErrors];
+
+export type RegisterAutomlModelResponses = {
+    201: RegisteredVersion;
+};
+
+export type RegisterAutomlModelResponse = RegisterAutomlModelResponses[keyof RegisterAutomlModelResponses];
+
+export type GetAutomlResultsData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/results';
+};
+
+export type GetAutomlResultsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetAutomlResultsError = GetAutomlResultsErrors[keyof GetAutomlResultsErrors];
+
+export type GetAutomlResultsResponses = {
+    200: AutomlResults;
+};
+
+export type GetAutomlResultsResponse = GetAutomlResultsResponses[keyof GetAutomlResultsResponses];
+
+export type ResumeAutomlData = {
+    body: ResumeAutoml;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/resume';
+};
+
+export type ResumeAutomlErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ResumeAutomlError = ResumeAutomlErrors[keyof ResumeAutomlErrors];
+
+export type ResumeAutomlResponses = {
+    /**
+     * The search waits for a worker
+     */
+    202: AutomlJob;
+};
+
+export type ResumeAutomlResponse = ResumeAutomlResponses[keyof ResumeAutomlResponses];
+
+export type ListAutomlTrialsData = {
+    body?: never;
+    path: {
+        /**
+         * The search
+         */
+        automl_id: string;
+    };
+    query?: never;
+    url: '/api/v1/automl/jobs/{automl_id}/trials';
+};
+
+export type ListAutomlTrialsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListAutomlTrialsError = ListAutomlTrialsErrors[keyof ListAutomlTrialsErrors];
+
+export type ListAutomlTrialsResponses = {
+    200: AutomlTrials;
+};
+
+export type ListAutomlTrialsResponse = ListAutomlTrialsResponses[keyof ListAutomlTrialsResponses];
+
 export type ListDatasetsData = {
     body?: never;
     path?: never;
@@ -14116,6 +16380,378 @@ export type SetDatasetTypesResponses = {
 };
 
 export type SetDatasetTypesResponse = SetDatasetTypesResponses[keyof SetDatasetTypesResponses];
+
+export type ListExplanationsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this search's model.
+         */
+        automl_id?: string;
+        /**
+         * Only those of this registered model.
+         */
+        name?: string;
+        /**
+         * How many items to return.
+         */
+        limit?: number;
+        /**
+         * The `next_cursor` of the page before.
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/explanations';
+};
+
+export type ListExplanationsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type ListExplanationsError = ListExplanationsErrors[keyof ListExplanationsErrors];
+
+export type ListExplanationsResponses = {
+    200: PageExplanation;
+};
+
+export type ListExplanationsResponse = ListExplanationsResponses[keyof ListExplanationsResponses];
+
+export type CreateExplanationData = {
+    body: CreateExplanation;
+    path?: never;
+    query?: never;
+    url: '/api/v1/explanations';
+};
+
+export type CreateExplanationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CreateExplanationError = CreateExplanationErrors[keyof CreateExplanationErrors];
+
+export type CreateExplanationResponses = {
+    /**
+     * It waits for a worker
+     */
+    202: Explanation;
+};
+
+export type CreateExplanationResponse = CreateExplanationResponses[keyof CreateExplanationResponses];
+
+export type CompareExplanationsData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * The one.
+         */
+        left: string;
+        /**
+         * The other.
+         */
+        right: string;
+    };
+    url: '/api/v1/explanations/compare';
+};
+
+export type CompareExplanationsErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type CompareExplanationsError = CompareExplanationsErrors[keyof CompareExplanationsErrors];
+
+export type CompareExplanationsResponses = {
+    200: ComparedExplanations;
+};
+
+export type CompareExplanationsResponse = CompareExplanationsResponses[keyof CompareExplanationsResponses];
+
+export type DeleteExplanationData = {
+    body?: never;
+    path: {
+        /**
+         * The explanation
+         */
+        explanation_id: string;
+    };
+    query?: never;
+    url: '/api/v1/explanations/{explanation_id}';
+};
+
+export type DeleteExplanationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteExplanationError = DeleteExplanationErrors[keyof DeleteExplanationErrors];
+
+export type DeleteExplanationResponses = {
+    /**
+     * Removed
+     */
+    204: void;
+};
+
+export type DeleteExplanationResponse = DeleteExplanationResponses[keyof DeleteExplanationResponses];
+
+export type GetExplanationData = {
+    body?: never;
+    path: {
+        /**
+         * The explanation
+         */
+        explanation_id: string;
+    };
+    query?: never;
+    url: '/api/v1/explanations/{explanation_id}';
+};
+
+export type GetExplanationErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type GetExplanationError = GetExplanationErrors[keyof GetExplanationErrors];
+
+export type GetExplanationResponses = {
+    200: Explanation;
+};
+
+export type GetExplanationResponse = GetExplanationResponses[keyof GetExplanationResponses];
 
 export type ListInvitationsData = {
     body?: never;
@@ -20652,6 +23288,90 @@ export type GetReadyResponses = {
 };
 
 export type GetReadyResponse = GetReadyResponses[keyof GetReadyResponses];
+
+export type InvokeModelData = {
+    body: Invocation;
+    path: {
+        /**
+         * The registered model
+         */
+        name: string;
+    };
+    query?: {
+        /**
+         * The version's number.
+         */
+        version?: string;
+        /**
+         * The alias of the version; without version and alias, `champion` answers if there is one, else the newest.
+         */
+        alias?: string;
+        /**
+         * Whether to say probabilities, classes and intervals beside the predictions.
+         */
+        details?: boolean;
+    };
+    url: '/serving/{name}/invocations';
+};
+
+export type InvokeModelErrors = {
+    /**
+     * The request could not be parsed
+     */
+    400: Problem;
+    /**
+     * Sign-in required
+     */
+    401: Problem;
+    /**
+     * Quota exceeded
+     */
+    402: Problem;
+    /**
+     * Not allowed
+     */
+    403: Problem;
+    /**
+     * Not found
+     */
+    404: Problem;
+    /**
+     * Conflicts with the present state
+     */
+    409: Problem;
+    /**
+     * Changed in the meantime
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * The request is not acceptable
+     */
+    422: Problem;
+    /**
+     * Too many requests
+     */
+    429: Problem;
+    /**
+     * Internal error
+     */
+    500: Problem;
+    /**
+     * Unavailable
+     */
+    503: Problem;
+};
+
+export type InvokeModelError = InvokeModelErrors[keyof InvokeModelErrors];
+
+export type InvokeModelResponses = {
+    200: Invoked;
+};
+
+export type InvokeModelResponse = InvokeModelResponses[keyof InvokeModelResponses];
 
 export type MlflowVersionData = {
     body?: never;

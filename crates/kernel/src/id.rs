@@ -90,6 +90,10 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A search for a model.
+    AutomlId, Automl, "aml_";
+    /// A stored explanation of a model.
+    ExplanationId, Explanation, "xpl_";
     /// An organisation: the tenant wall.
     OrgId, Org, "org_";
     /// A person.

@@ -11,7 +11,7 @@ pub use access::{Permission, Permissions, Role, RoleRef, UnknownPermission, Unkn
 pub use env::{Clock, Entropy, Env, FixedClock, SeededEntropy};
 pub use error::{Coded, ErrorCode, FieldError, QuotaFault};
 pub use id::{
-    AuditId, BlobId, DatasetId, EventId, Id, IdError, InvitationId, JobId, KeyId, MailId, OrgId, PasskeyId, ProjectId,
-    RoleId, ServiceAccountId, SessionId, TeamId, TokenFamilyId, TypedId, UserId,
+    AuditId, AutomlId, BlobId, DatasetId, EventId, ExplanationId, Id, IdError, InvitationId, JobId, KeyId, MailId,
+    OrgId, PasskeyId, ProjectId, RoleId, ServiceAccountId, SessionId, TeamId, TokenFamilyId, TypedId, UserId,
 };
 pub use scope::{OrgScope, ProjectScope};

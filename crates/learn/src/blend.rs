@@ -165,7 +165,7 @@ pub struct Stack {
 }
 
 /// Logarithms are taken of probabilities no smaller than this: one model alone cannot rule a class out.
-const RARE: f64 = 1e-6;
+pub(crate) const RARE: f64 = 1e-6;
 /// How strongly weights are held to those selected, in units of the loss.
 const HOLDS: [f64; 3] = [0.3, 0.03, 0.003];
 /// A stack has to be better than the blend by this share: it has more to go wrong.

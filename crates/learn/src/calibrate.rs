@@ -19,7 +19,7 @@ use crate::optimise::{Effort, minimise};
 use crate::rows::softmax;
 
 /// Logarithms are taken of probabilities no smaller than this.
-const TINY: f64 = 1e-12;
+pub(crate) const TINY: f64 = 1e-12;
 const EFFORT: Effort = Effort { steps: 100, flat: 1e-9, gain: 1e-12 };
 
 /// `p_k ∝ p_k^(1/T)`: the order of the classes stays, sureness changes.

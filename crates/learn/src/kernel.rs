@@ -50,18 +50,18 @@ pub struct Params {
 /// Training rows and their votes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kernel {
-    shape: Shape,
+    pub(crate) shape: Shape,
     /// 1 / (width × median distance).
-    rate: f64,
-    linear: f64,
-    columns: u32,
-    rows: Arc<[f64]>,
+    pub(crate) rate: f64,
+    pub(crate) linear: f64,
+    pub(crate) columns: u32,
+    pub(crate) rows: Arc<[f64]>,
     /// Votes, `rows × outputs`.
-    votes: Vec<f64>,
+    pub(crate) votes: Vec<f64>,
     /// Mean of the truth.
-    means: Vec<f64>,
+    pub(crate) means: Vec<f64>,
     /// Scale and intercepts of the softmax; empty for numbers.
-    link: Vec<f64>,
+    pub(crate) link: Vec<f64>,
 }
 
 impl Shape {

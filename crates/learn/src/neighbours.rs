@@ -23,11 +23,12 @@ pub struct Params {
 /// The training rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Neighbours {
-    params: Params,
-    columns: u32,
-    rows: Arc<[f64]>,
-    truth: Arc<[f64]>,
-    means: Vec<f64>,
+    pub(crate) params: Params,
+    pub(crate) columns: u32,
+    pub(crate) rows: Arc<[f64]>,
+    /// `rows × outputs`.
+    pub(crate) truth: Arc<[f64]>,
+    pub(crate) means: Vec<f64>,
 }
 
 impl Neighbours {

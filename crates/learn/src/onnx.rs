@@ -1,7 +1,8 @@
-//! Models written as ONNX files, which any runtime can serve: trees as tree operators, what comes after them as plain nodes.
+//! Models written as ONNX files, which any runtime can serve: whole finished models ([`export_model`]), and ensembles of trees alone
+//! ([`export`]), as tree operators with plain nodes after them.
 //!
 //! Thresholds keep double precision where the model reads double precision, so that every row goes down the same ways; what a
-//! runtime returns is of single precision.
+//! runtime returns of an ensemble alone is of single precision.
 //!
 //! ```
 //! # use rhiza_learn::{boost, matrix::{Column, Matrix, Target}, stop::Never};
@@ -17,10 +18,18 @@
 
 use crate::ensemble::{Ensemble, Link};
 
+mod build;
+mod families;
 mod graph;
+mod pipeline;
 mod trees;
 
+pub(crate) use build::{Build, Name};
 pub use graph::{Attribute, Element, Graph};
+pub use pipeline::{Shapes, export_model};
+
+/// Runtimes read files up to this size: that of a message whose parts have signed lengths of 32 bits.
+const LARGEST: usize = i32::MAX as usize - 4096;
 
 /// What the outputs are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +63,23 @@ pub enum OnnxError {
         /// How many classes the model has.
         expected: usize,
     },
+    /// A column whose words no operator takes apart as training did.
+    #[error(
+        "the column {column:?} is text, which ONNX export does not hold; leave it out of the training, or read it as categories"
+    )]
+    Text {
+        /// Name of the column.
+        column: String,
+    },
+    /// A model without columns or members, which has no inputs.
+    #[error("the model has nothing to look at")]
+    NoColumns,
+    /// More than a file of this format can be.
+    #[error("the file would take {bytes} bytes, more than the 2 GiB that ONNX files can have")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
 }
 
 /// The ONNX file of an ensemble: input `x`, of a row per example and a column per feature.
@@ -63,7 +89,7 @@ pub enum OnnxError {
 pub fn export(ensemble: &Ensemble, labels: &Labels) -> Result<Vec<u8>, OnnxError> {
     let mut graph = Graph::default();
     let element = if ensemble.single_precision_input { Element::Float } else { Element::Double };
-    graph.input("x", element, ensemble.features.len());
+    graph.input("x", element, Some(ensemble.features.len()));
     let raw = graph.trees(ensemble, "x")?;
     graph.predictions(&raw, ensemble.link, ensemble.outputs(), labels)?;
     Ok(graph.finish())

@@ -142,12 +142,17 @@ impl<'a> Wire<'a> {
 }
 
 /// Writes a message.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Message {
     bytes: Vec<u8>,
 }
 
 impl Message {
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         self.bytes
     }

@@ -116,6 +116,9 @@ pub(crate) enum Command {
     JobChild,
 }
 
+/// The names of the families of models, as `rhiza_learn` writes them.
+const FAMILIES: [&str; 8] = ["baseline", "linear", "boost", "forest", "extra_trees", "kernel", "neighbours", "network"];
+
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AutomlOptions {
     /// The table; `-` for standard input.
@@ -157,9 +160,18 @@ pub(crate) struct AutomlOptions {
     /// Folds of the cross-validation.
     #[arg(long, value_name = "N")]
     pub(crate) folds: Option<usize>,
+    /// A family of models to be tried; all where it is left out. May be repeated.
+    #[arg(long, value_name = "FAMILY", value_parser = FAMILIES)]
+    pub(crate) family: Vec<String>,
     /// Where the model goes; DATA with the ending .rhiza where it is left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Write the model as ONNX, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) onnx: Option<PathBuf>,
+    /// Have it done by a running Rhiza at this address, with the API key in RHIZA_API_KEY. The model is saved here with --out only.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -176,6 +188,10 @@ pub(crate) struct PredictOptions {
     /// Write into this file (CSV, or JSON with --json) instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Have it done by a running Rhiza at this address, with the API key in RHIZA_API_KEY. MODEL is then a registered
+    /// model: NAME, NAME/VERSION or NAME@ALIAS.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -189,7 +205,7 @@ pub(crate) struct ExplainOptions {
     /// The table whose rows are explained; `-` for standard input.
     #[arg(value_name = "DATA")]
     pub(crate) data: PathBuf,
-    /// auto: tree for trees, permutation for models of many kinds. tree: exact, of the raw output. kernel, permutation: by
+    /// auto: tree for models that are sums of trees, else permutation. tree: exact, of the raw output. kernel, permutation: by
     /// asking the model. lime: a linear model around each row.
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = ["auto", "tree", "kernel", "permutation", "lime"])]
     pub(crate) method: String,
@@ -202,6 +218,10 @@ pub(crate) struct ExplainOptions {
     /// Of everything drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Have it done by a running Rhiza at this address, with the API key in RHIZA_API_KEY. MODEL is then a registered
+    /// model: NAME, NAME/VERSION or NAME@ALIAS; the rows become a dataset there.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,7 +12,7 @@ use crate::error::Failure;
 
 /// Every slice's schema, in the order in which they refer to each other.
 pub(crate) const MIGRATIONS: &[MigrationSet] =
-    &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS];
+    &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS, rhiza_mlops::MIGRATIONS];
 
 /// Every column that holds sealed values: what `rhiza secrets rotate` seals anew.
 pub(crate) const SEALED: &[SealedColumn] = &[

@@ -6,8 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use rhiza_identity::{Identity, IdentityOptions, PasswordCost, RegistrationMode, RegistrationRules, SessionLimits};
 use rhiza_kernel::Env;
+use rhiza_mlops::MlopsState;
+use rhiza_mlops::automl::SearchModels;
+use rhiza_mlops::explanations::ExplainModels;
 use rhiza_platform::audit::{self, AuditState, Denials, Retain};
 use rhiza_platform::authz;
+use rhiza_platform::child::Workshop;
 use rhiza_platform::config::{Config, Environment, Registration};
 use rhiza_platform::events::Hub;
 use rhiza_platform::health::{self, BlobProbe, DatabaseProbe, Health};
@@ -55,7 +59,7 @@ pub(crate) struct Application {
 }
 
 /// Paths under which faults are told the way MLflow tells them.
-const MLFLOW_ROOTS: [&str; 8] = [
+const MLFLOW_ROOTS: [&str; 9] = [
     "/api/2.0/mlflow",
     "/api/3.0/mlflow",
     "/api/2.0/mlflow-artifacts",
@@ -64,6 +68,7 @@ const MLFLOW_ROOTS: [&str; 8] = [
     "/ajax-api/2.0/mlflow-artifacts",
     "/get-artifact",
     "/model-versions/get-artifact",
+    "/serving",
 ];
 
 impl Application {
@@ -81,6 +86,9 @@ impl Application {
         let (tracking, ingest) = TrackingState::new(db.clone(), env.clone(), blobs.clone());
         let tracking = tracking.with_shutdown(tasks.token()).with_quotas(quotas.clone());
         let tracking = tracking.with_upload_limit(upload_limit(config));
+        let mlops = MlopsState::new(&tracking).with_shutdown(tasks.token()).with_quotas(quotas.clone());
+        let unusable = |e| Failure::failed(format!("the folder work in the data folder is unusable: {e}"));
+        let workshop = wiring::workshop(config, env).map_err(unusable)?;
         let health =
             Health::new(env.clone(), vec![Arc::new(DatabaseProbe(db.clone())), Arc::new(BlobProbe(blobs.clone()))]);
         let delivery = wiring::delivery(config).map_err(|e| Failure::usage(e.to_string()))?;
@@ -100,6 +108,7 @@ impl Application {
             mail::router().with_state(mails),
             quota::router().with_state(quotas.clone()),
             rhiza_tracking::router().with_state(tracking.clone()),
+            rhiza_mlops::router().with_state(mlops.clone()),
             workspaces::router().with_state(wiring::workspaces(&identity, blobs.can_presign())),
         ])
         .map_err(|e| Failure::failed(format!("the OpenAPI document cannot be written: {e}")))?;
@@ -127,16 +136,21 @@ impl Application {
             .schedule(maintenance::PURGE_SCHEDULE)
             .register(Arc::new(CollectGarbage::new(db.clone(), blobs.clone(), blob_grace(config))))
             .schedule(maintenance::COLLECT_SCHEDULE)
-            .register(Arc::new(read_dataset(config, env, &tracking)?));
+            .register(Arc::new(read_dataset(config, env, &tracking, &workshop)?))
+            .register(Arc::new(SearchModels::new(&mlops, workshop.clone())))
+            .register(Arc::new(ExplainModels::new(&mlops, workshop)));
         Ok(Self { router, document, worker, ingest, health, identity, limiter, quotas, denials })
     }
 }
 
-fn read_dataset(config: &Config, env: &Env, tracking: &TrackingState) -> Result<ReadDataset, Failure> {
-    let unusable = |e: std::io::Error| Failure::failed(format!("the folder work in the data folder is unusable: {e}"));
-    let workshop = wiring::workshop(config, env).map_err(unusable)?;
+fn read_dataset(
+    config: &Config,
+    env: &Env,
+    tracking: &TrackingState,
+    workshop: &Workshop,
+) -> Result<ReadDataset, Failure> {
     let client = wiring::outbound_to_files(config, env).map_err(|e| Failure::usage(e.to_string()))?;
-    Ok(ReadDataset::new(tracking, workshop, client))
+    Ok(ReadDataset::new(tracking, workshop.clone(), client))
 }
 
 /// The longest file, in bytes.

@@ -37,6 +37,12 @@ pub(crate) fn load(settings: &Settings) -> Result<Config, Failure> {
     config::load(file, &environment, &flags).map_err(|faults| Failure::usage(faults.to_string()))
 }
 
+/// What a command shows the Rhiza that it has its work done by.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub(crate) fn api_key() -> Option<SecretString> {
+    std::env::var("RHIZA_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from)
+}
+
 /// What a command shows the MLflow server it copies from.
 #[derive(Clone)]
 pub(crate) enum SourceCredentials {

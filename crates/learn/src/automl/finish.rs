@@ -49,6 +49,7 @@ pub(super) fn finish(mut search: Search<'_>, stopped: bool) -> Result<Outcome, A
         score,
         out_of_fold: OutOfFold { rows, width: search.width, predictions: blended },
         hold_out,
+        held: search.prepared.held.iter().map(|at| search.prepared.row_numbers[*at]).collect(),
         model,
         trials: search.trials,
         stopped,

@@ -312,6 +312,8 @@ pub struct Outcome {
     pub out_of_fold: OutOfFold,
     /// How the finished model does on the rows set apart.
     pub hold_out: Option<Report>,
+    /// The rows set apart: their numbers in the table, from 0.
+    pub held: Vec<usize>,
     /// The finished model.
     pub model: Model,
     /// The caller said stop before the trials were at an end.

@@ -7,6 +7,7 @@
 mod file;
 mod fitted;
 mod predict;
+mod sum;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use crate::prepare::{Prepare, PrepareError, Source};
 use crate::search::Config;
 
 pub(crate) use self::fitted::Fitted;
+pub use self::sum::{NoTreeSum, SumOf, TreeSum, TreeTerm};
 
 /// What is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,7 +160,7 @@ impl Model {
     }
 
     /// The models that are sums of trees: number of the member, its share of the blend times that of the fold, how its rows are
-    /// prepared, and the trees. What exact explanations are made of.
+    /// prepared, and the trees. [`Model::tree_sum`] says whether they are all there is to it.
     pub fn trees(&self) -> impl Iterator<Item = (usize, f64, &Prepare, &Ensemble)> {
         self.members.iter().enumerate().flat_map(move |(number, member)| {
             #[expect(clippy::cast_precision_loss, reason = "a number of folds")]

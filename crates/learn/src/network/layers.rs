@@ -7,11 +7,11 @@ use crate::random::Random;
 
 /// Weights from each input to each output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Layer {
-    inputs: u32,
+pub(crate) struct Layer {
+    pub(crate) inputs: u32,
     /// `inputs × outputs`.
-    weights: Vec<f32>,
-    biases: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
+    pub(crate) biases: Vec<f32>,
 }
 
 impl Layer {

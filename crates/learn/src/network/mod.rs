@@ -56,11 +56,11 @@ impl Default for Params {
 /// A trained network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Network {
-    layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
     /// Number of classes; 0 for numbers.
-    classes: u32,
+    pub(crate) classes: u32,
     /// Mean and standard deviation of numbers.
-    scale: (f64, f64),
+    pub(crate) scale: (f64, f64),
 }
 
 /// Share of the training rows that are kept apart to stop by.

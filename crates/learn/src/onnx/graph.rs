@@ -52,24 +52,49 @@ pub enum Attribute {
     Texts(Vec<String>),
     /// A tensor of one dimension.
     Tensor(Element, Vec<f64>),
+    /// What an operator such as `Scan` does again and again.
+    Graph(Graph),
+}
+
+/// Where a value goes in or comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Input,
+    Output,
+}
+
+impl Side {
+    fn field(self) -> u64 {
+        match self {
+            Self::Input => 11,
+            Self::Output => 12,
+        }
+    }
 }
 
 /// A graph in the making. Names of tensors are the caller's; each is made once.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Graph {
     message: Message,
     with_sets: bool,
 }
 
 impl Graph {
-    /// Adds an input of any number of rows and so many columns.
-    pub fn input(&mut self, name: &str, element: Element, columns: usize) {
-        self.message.message(11, value(name, element, Some(columns)));
+    /// Adds an input of any number of rows and so many columns; `None`: one value per row.
+    pub fn input(&mut self, name: &str, element: Element, columns: Option<usize>) {
+        self.message.message(Side::Input.field(), value(name, element, columns));
     }
 
     /// Adds an output of any number of rows and so many columns; `None`: one value per row.
     pub fn output(&mut self, name: &str, element: Element, columns: Option<usize>) {
-        self.message.message(12, value(name, element, columns));
+        self.message.message(Side::Output.field(), value(name, element, columns));
+    }
+
+    /// Adds an input or output of a graph inside another: its shape follows from the outer one.
+    pub(super) fn inner(&mut self, name: &str, element: Element, side: Side) {
+        let mut tensor = Message::default();
+        tensor.whole(1, element.number());
+        self.message.message(side.field(), named(name, tensor));
     }
 
     /// Adds a node. `domain` is empty for ONNX's own operators.
@@ -93,21 +118,32 @@ impl Graph {
 
     /// Adds a constant of numbers, of one dimension. `element` is not [`Element::Text`].
     pub fn constant(&mut self, name: &str, element: Element, values: &[f64]) {
-        self.message.message(5, tensor(name, element, values));
+        self.message.message(5, tensor(name, element, &[values.len()], values));
+    }
+
+    /// Adds a constant of numbers, row by row. `element` is not [`Element::Text`]; there are as many values as the sizes of the
+    /// dimensions say.
+    pub fn table(&mut self, name: &str, element: Element, sizes: &[usize], values: &[f64]) {
+        self.message.message(5, tensor(name, element, sizes, values));
     }
 
     /// Adds a constant of whole numbers, of one dimension.
     pub fn wholes(&mut self, name: &str, values: &[i64]) {
-        let mut made = head(name, Element::Whole, values.len());
+        let mut made = head(name, Element::Whole, &[values.len()]);
         made.wholes(7, values);
         self.message.message(5, made);
     }
 
     /// Adds a constant of texts, of one dimension.
     pub fn texts(&mut self, name: &str, values: &[String]) {
-        let mut made = head(name, Element::Text, values.len());
+        let mut made = head(name, Element::Text, &[values.len()]);
         values.iter().for_each(|text| made.text(6, text));
         self.message.message(5, made);
+    }
+
+    /// Bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.message.len()
     }
 
     /// The file.
@@ -149,8 +185,14 @@ impl Attribute {
                 3
             }
             Self::Tensor(element, values) => {
-                made.message(5, tensor("", element, &values));
+                made.message(5, tensor("", element, &[values.len()], &values));
                 4
+            }
+            Self::Graph(graph) => {
+                let mut graph = graph.message;
+                graph.text(2, "body");
+                made.message(6, graph);
+                5
             }
             Self::Wholes(values) => {
                 // Not packed in ONNX's definition.
@@ -167,17 +209,17 @@ impl Attribute {
     }
 }
 
-fn head(name: &str, element: Element, count: usize) -> Message {
+fn head(name: &str, element: Element, sizes: &[usize]) -> Message {
     let mut made = Message::default();
-    made.wholes(1, &[count as i64]);
+    made.wholes(1, &sizes.iter().map(|size| *size as i64).collect::<Vec<_>>());
     made.whole(2, element.number());
     made.text(8, name);
     made
 }
 
-/// A tensor of one dimension; other elements than numbers are written as whole numbers.
-fn tensor(name: &str, element: Element, values: &[f64]) -> Message {
-    let mut made = head(name, element, values.len());
+/// A tensor of numbers; other elements are written as whole numbers.
+fn tensor(name: &str, element: Element, sizes: &[usize], values: &[f64]) -> Message {
+    let mut made = head(name, element, sizes);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the elements are of this type")]
     let raw: Vec<u8> = match element {
         Element::Float => values.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect(),
@@ -203,6 +245,11 @@ fn value(name: &str, element: Element, columns: Option<usize>) -> Message {
     let mut tensor = Message::default();
     tensor.whole(1, element.number());
     tensor.message(2, shape);
+    named(name, tensor)
+}
+
+/// A `ValueInfoProto` of a tensor type.
+fn named(name: &str, tensor: Message) -> Message {
     let mut kind = Message::default();
     kind.message(1, tensor);
     let mut made = Message::default();

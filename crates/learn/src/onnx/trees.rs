@@ -15,32 +15,34 @@ impl Graph {
     /// # Errors
     /// [`OnnxError::Node`] for a split that ONNX's operators do not have.
     pub fn trees(&mut self, ensemble: &Ensemble, x: &str) -> Result<String, OnnxError> {
-        // Without any tree there is nothing for the operator to hold: one that adds nothing.
-        let nothing = Tree {
-            output: Some(0),
-            nodes: vec![Node { kind: NodeKind::Leaf(0), cover: 1.0 }],
-            leaf_values: vec![0.0],
-            category_words: vec![],
-        };
-        let trees = if ensemble.trees.is_empty() { std::slice::from_ref(&nothing) } else { &ensemble.trees[..] };
-        let mut nodes = trees.iter().flat_map(|tree| &tree.nodes);
-        let element = if ensemble.single_precision_input { Element::Float } else { Element::Double };
-        if nodes.any(|node| matches!(node.kind, NodeKind::Split { test: Test::Categories { .. }, .. })) {
-            self.newer(trees, ensemble, element, x)?;
+        let element = element(ensemble);
+        if has_sets(ensemble) {
+            self.newer(ensemble, element, x, "sums")?;
+            // This operator has no base values, and returns what it reads.
+            self.constant("base", element, &ensemble.base);
+            self.node("Add", "", &["sums", "base"], &["based"], vec![]);
+            self.node("Cast", "", &["based"], &["raw"], vec![("to", Attribute::Whole(Element::Float.number()))]);
         } else {
-            self.older(trees, ensemble, element, x)?;
+            self.older(ensemble, element, (x, "raw"), &ensemble.base)?;
         }
         Ok("raw".to_owned())
     }
 
-    fn older(&mut self, trees: &[Tree], ensemble: &Ensemble, element: Element, x: &str) -> Result<(), OnnxError> {
+    /// `base`: added to the sums; none: zeros.
+    pub(super) fn older(
+        &mut self,
+        ensemble: &Ensemble,
+        element: Element,
+        (x, out): (&str, &str),
+        base: &[f64],
+    ) -> Result<(), OnnxError> {
         let mut lists = Older::default();
-        for (number, tree) in trees.iter().enumerate() {
+        for (number, tree) in trees_of(ensemble, &nothing()).iter().enumerate() {
             lists.add(number, tree, ensemble)?;
         }
         // Lists of single precision would do for single precision, but a tensor does for both.
         let tensor = |values: Vec<f64>| Attribute::Tensor(element, values);
-        let attributes = vec![
+        let mut attributes = vec![
             ("n_targets", Attribute::Whole(ensemble.outputs() as i64)),
             ("nodes_treeids", Attribute::Wholes(lists.tree)),
             ("nodes_nodeids", Attribute::Wholes(lists.id)),
@@ -55,15 +57,18 @@ impl Graph {
             ("target_nodeids", Attribute::Wholes(lists.leaf_node)),
             ("target_ids", Attribute::Wholes(lists.leaf_output)),
             ("target_weights_as_tensor", tensor(lists.leaf_value)),
-            ("base_values_as_tensor", tensor(ensemble.base.clone())),
         ];
-        self.node("TreeEnsembleRegressor", "ai.onnx.ml", &[x], &["raw"], attributes);
+        if !base.is_empty() {
+            attributes.push(("base_values_as_tensor", tensor(base.to_vec())));
+        }
+        self.node("TreeEnsembleRegressor", "ai.onnx.ml", &[x], &[out], attributes);
         Ok(())
     }
 
-    fn newer(&mut self, trees: &[Tree], ensemble: &Ensemble, element: Element, x: &str) -> Result<(), OnnxError> {
+    /// The sums without base values, in the precision of the input.
+    pub(super) fn newer(&mut self, ensemble: &Ensemble, element: Element, x: &str, out: &str) -> Result<(), OnnxError> {
         let mut lists = Newer::default();
-        for (number, tree) in trees.iter().enumerate() {
+        for (number, tree) in trees_of(ensemble, &nothing()).iter().enumerate() {
             match tree.output {
                 Some(output) => lists.add(number, tree, ensemble, output as usize)?,
                 // A leaf there has one value: the tree comes once for every output.
@@ -84,21 +89,45 @@ impl Graph {
             ("nodes_falsenodeids", Attribute::Wholes(lists.sides[1].0.clone())),
             ("nodes_falseleafs", Attribute::Wholes(lists.sides[1].1.clone())),
             ("nodes_missing_value_tracks_true", Attribute::Wholes(lists.tracks)),
-            ("membership_values", tensor(lists.members)),
-            ("leaf_targetids", Attribute::Wholes(lists.leaf_output)),
-            ("leaf_weights", tensor(lists.leaf_value)),
         ];
+        if !lists.members.is_empty() {
+            attributes.push(("membership_values", tensor(lists.members)));
+        }
+        attributes.push(("leaf_targetids", Attribute::Wholes(lists.leaf_output)));
+        attributes.push(("leaf_weights", tensor(lists.leaf_value)));
         // In double precision ONNX's own checker wants single precision here and onnxruntime double: better none.
         if element == Element::Float {
             attributes.push(("nodes_hitrates", tensor(lists.cover)));
         }
-        self.node("TreeEnsemble", "ai.onnx.ml", &[x], &["sums"], attributes);
-        // This operator has no base values, and returns what it reads.
-        self.constant("base", element, &ensemble.base);
-        self.node("Add", "", &["sums", "base"], &["based"], vec![]);
-        self.node("Cast", "", &["based"], &["raw"], vec![("to", Attribute::Whole(Element::Float.number()))]);
+        self.node("TreeEnsemble", "ai.onnx.ml", &[x], &[out], attributes);
         Ok(())
     }
+}
+
+/// What the trees' operator reads.
+pub(super) fn element(ensemble: &Ensemble) -> Element {
+    if ensemble.single_precision_input { Element::Float } else { Element::Double }
+}
+
+/// Whether some split is by category.
+pub(super) fn has_sets(ensemble: &Ensemble) -> bool {
+    let mut nodes = ensemble.trees.iter().flat_map(|tree| &tree.nodes);
+    nodes.any(|node| matches!(node.kind, NodeKind::Split { test: Test::Categories { .. }, .. }))
+}
+
+/// A tree that adds nothing.
+fn nothing() -> Tree {
+    Tree {
+        output: Some(0),
+        nodes: vec![Node { kind: NodeKind::Leaf(0), cover: 1.0 }],
+        leaf_values: vec![0.0],
+        category_words: vec![],
+    }
+}
+
+/// Without any tree there is nothing for the operator to hold: `other` takes their place.
+fn trees_of<'a>(ensemble: &'a Ensemble, other: &'a Tree) -> &'a [Tree] {
+    if ensemble.trees.is_empty() { std::slice::from_ref(other) } else { &ensemble.trees }
 }
 
 /// The older operator's lists.

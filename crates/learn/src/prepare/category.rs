@@ -117,6 +117,17 @@ impl Category {
         Some(self.sorted[at])
     }
 
+    /// Levels by code.
+    pub(super) fn levels(&self) -> &[String] {
+        &self.levels
+    }
+
+    /// How many of the most frequent levels differ in how many of the first columns; in these all others are no known level.
+    pub(super) fn frequent(&self) -> (usize, usize) {
+        let hot = self.one_hot as usize;
+        if self.codes { (CODES.max(hot), 1 + hot) } else { (hot, hot) }
+    }
+
     pub(super) fn width(&self) -> usize {
         let encoding = self.encoding.as_ref().map_or(0, |encoding| encoding.outputs as usize);
         usize::from(self.codes) + self.one_hot as usize + usize::from(!self.frequency.is_empty()) + encoding

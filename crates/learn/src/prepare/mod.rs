@@ -19,6 +19,7 @@
 mod category;
 mod fit;
 mod normal;
+mod onnx;
 mod row;
 mod step;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::ensemble::{Feature, FeatureKind};
 use crate::matrix::{self, Matrix, MatrixError, Target};
 use crate::table::{Kind, Table, TableError};
 
+pub(crate) use self::onnx::Inputs;
 pub use self::row::Cell;
 use self::step::Step;
 

@@ -11,6 +11,9 @@ use crate::table::cells::{self, Decimal};
 use crate::table::datetime::{self, Order};
 use crate::table::{Column, Kind, NO_TIME, Values};
 
+/// Numbers of the dense view lie within this distance of 0.
+pub(super) const FAR: f64 = 1e6;
+
 /// What is done with one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Step {
@@ -57,7 +60,7 @@ impl Dense {
         let value = if value.is_infinite() { value.clamp(self.range.0, self.range.1) } else { value };
         match &self.scaling {
             // Numbers far outside the training range would overflow distances and products.
-            Scaling::Linear { shift, factor } => ((value - shift) * factor).clamp(-1e6, 1e6),
+            Scaling::Linear { shift, factor } => ((value - shift) * factor).clamp(-FAR, FAR),
             Scaling::Normal(normal) => normal.apply(value),
         }
     }
@@ -107,7 +110,7 @@ impl Time {
     }
 
     /// The part's number and the length of its circle.
-    fn periods(&self) -> impl Iterator<Item = (usize, f64)> {
+    pub(super) fn periods(&self) -> impl Iterator<Item = (usize, f64)> {
         [(2, 12.0), (4, 7.0), (6, 24.0)].into_iter().filter(|(part, _)| self.circles && *part < self.numbers.len())
     }
 

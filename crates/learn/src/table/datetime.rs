@@ -3,7 +3,7 @@
 //! The calendar is the proleptic Gregorian one (Howard Hinnant, "chrono-compatible low-level date algorithms").
 
 /// Microseconds in a second.
-const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 /// Microseconds in a day.
 pub(crate) const DAY: i64 = 86_400 * SECOND;
 

@@ -6,12 +6,13 @@ use rhiza_explain::{ExplainError, Predict, Rows};
 use rhiza_learn::ensemble::{Feature, FeatureKind};
 use rhiza_learn::model::Model;
 use rhiza_learn::table::{Column, Dictionary, Kind, MISSING, NO_TIME, Table, Values};
+use serde_json::{Value as Json, json};
 
 use crate::MlopsError;
 
 /// How a table's columns become numbers. NaN is missing.
 #[derive(Debug, Clone)]
-pub(super) struct Encoding {
+pub(crate) struct Encoding {
     columns: Vec<Coding>,
 }
 
@@ -25,7 +26,7 @@ struct Coding {
 
 impl Encoding {
     /// The encoding of the columns that `model` wants, as `table` has them; and the table's rows in it.
-    pub(super) fn of(model: &Model, table: &Table) -> Result<(Self, Vec<f64>), MlopsError> {
+    pub(crate) fn of(model: &Model, table: &Table) -> Result<(Self, Vec<f64>), MlopsError> {
         let mut columns = Vec::new();
         let width = model.sources().len();
         let mut rows = vec![f64::NAN; table.rows() * width];
@@ -43,12 +44,32 @@ impl Encoding {
     }
 
     /// The columns as explainers want to know them.
-    pub(super) fn features(&self) -> Vec<Feature> {
+    pub(crate) fn features(&self) -> Vec<Feature> {
         let kind = |kind| match kind {
             Kind::Numeric | Kind::Datetime => FeatureKind::Numeric,
             Kind::Boolean | Kind::Categorical | Kind::Text => FeatureKind::Categorical,
         };
         self.columns.iter().map(|c| Feature { name: c.name.clone(), kind: kind(c.kind) }).collect()
+    }
+
+    /// A number of a column, as JSON has the value.
+    pub(crate) fn shown(&self, column: usize, number: f64) -> Json {
+        let Some(coding) = self.columns.get(column).filter(|_| !number.is_nan()) else { return Json::Null };
+        match coding.kind {
+            Kind::Numeric => json!(number),
+            Kind::Boolean => Json::Bool(number > 0.5),
+            #[expect(clippy::cast_possible_truncation, reason = "it was made of microseconds")]
+            Kind::Datetime => {
+                let column = Column { name: String::new(), values: Values::Datetime(vec![number as i64]) };
+                column.display(0).map_or(Json::Null, Json::String)
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "codes are whole and not negative"
+            )]
+            Kind::Categorical | Kind::Text => coding.levels.get(number as usize).map_or(Json::Null, |text| json!(text)),
+        }
     }
 
     /// The table that these rows came from, or one like it.
@@ -102,9 +123,9 @@ fn numbers(column: &Column) -> (Arc<[String]>, Vec<f64>) {
 }
 
 /// A model that is asked with encoded rows.
-pub(super) struct Encoded<'a> {
-    pub(super) model: &'a Model,
-    pub(super) encoding: &'a Encoding,
+pub(crate) struct Encoded<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) encoding: &'a Encoding,
 }
 
 impl Predict for Encoded<'_> {

@@ -9,6 +9,7 @@ use rhiza_learn::table::Table;
 use serde::{Deserialize, Serialize};
 
 use super::encode::{Encoded, Encoding};
+use super::trees;
 use crate::MlopsError;
 use crate::files::{AnyModel, numbers};
 
@@ -16,9 +17,11 @@ use crate::files::{AnyModel, numbers};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// `tree` for trees from elsewhere, `permutation` for our own models.
+    /// `tree` for trees from elsewhere and for our own models where its parts add up to the prediction or to what the prediction
+    /// follows from; else `permutation`.
     Auto,
-    /// Exact SHAP values of trees, of the raw output (log-odds of classes), weighted by the rows that the training put where.
+    /// Exact SHAP values of trees, of the raw output (log-odds of classes), weighted by the rows that the training put where. Of our
+    /// own models only those that are sums of trees ([`Model::tree_sum`]); what was made of a column is added up.
     Tree,
     /// SHAP values by weighted least squares over coalitions of columns, against a background of rows.
     Kernel,
@@ -53,7 +56,8 @@ impl Default for ExplainOptions {
 pub struct ExplanationDocument {
     /// How it was found.
     pub method: Method,
-    /// What is explained: "prediction", or "raw output" (before the link: log-odds of classes).
+    /// What is explained: "prediction"; "raw output" (before the link and the calibration: log-odds or shares of classes); or "mean
+    /// raw output" (of the models of the folds, whose probabilities, not raw outputs, are averaged to the prediction).
     pub of: String,
     /// Names of the columns.
     pub features: Vec<String>,
@@ -111,9 +115,16 @@ pub fn explain(model: &AnyModel, table: &Table, options: &ExplainOptions) -> Res
             let rows = numbers(trees, table)?;
             asked(model, trees.as_ref(), &trees.ensemble().features, &rows, options)
         }
-        (AnyModel::Own(_), Method::Tree) => Err(MlopsError::Asked(
-            "this model blends several kinds of models, which cannot be taken apart as trees; use kernel or permutation".to_owned(),
-        )),
+        (AnyModel::Own(own), Method::Tree) => match own.tree_sum() {
+            Ok(sum) => trees::explain(model, own, &sum, &first(table, options)),
+            Err(why) => Err(MlopsError::Asked(format!(
+                "this model cannot be taken apart as a sum of trees: {why}; use kernel or permutation"
+            ))),
+        },
+        (AnyModel::Own(own), Method::Auto) => match own.tree_sum() {
+            Ok(sum) if trees::says_the_prediction(&sum) => trees::explain(model, own, &sum, &first(table, options)),
+            _ => own_model(model, own, table, options),
+        },
         (AnyModel::Own(own), _) => own_model(model, own, table, options),
     }
 }
@@ -249,7 +260,7 @@ fn document(
 }
 
 /// One output needs no list of its own.
-fn shaped(values: Vec<Vec<Vec<f64>>>) -> RowValues {
+pub(super) fn shaped(values: Vec<Vec<Vec<f64>>>) -> RowValues {
     if values.iter().flatten().all(|outputs| outputs.len() == 1) {
         return RowValues::One(values.into_iter().map(|row| row.into_iter().flatten().collect()).collect());
     }

@@ -1,12 +1,28 @@
-//! Why a model says what it says, in terms of a table's own columns: words, dates and categories included.
+//! Why a model says what it says, in terms of a table's own columns.
 //!
-//! Explainers know numbers only. A table's rows become numbers (a category is its code, a date its microseconds) and, each time
-//! the model is asked, become a table again; so every model is explained as it is, preparation and all. Trees can be taken apart
-//! exactly instead: [`Method::Tree`].
+//! [`explain`] divides what is said of rows among their columns. Asked for over the network, any kind of explanation is a job: it
+//! is made in a child process, kept, and can be compared with others.
 
+mod answer;
+mod asked;
 mod encode;
 mod explain;
+mod http;
+mod jobs;
+mod model;
+mod service;
+mod store;
+mod task;
+mod trees;
+mod wire;
+mod wire_result;
+
+pub(crate) use asked::truth;
+pub(crate) use encode::{Encoded, Encoding};
+pub use explain::{ExplainOptions, ExplanationDocument, Method, RowValues, explain};
+pub use http::router;
+pub use jobs::ExplainModels;
+pub use task::ExplainModel;
+
 #[cfg(test)]
 mod tests;
-
-pub use explain::{ExplainOptions, ExplanationDocument, Method, RowValues, explain};

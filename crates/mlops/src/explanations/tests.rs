@@ -2,6 +2,7 @@
 
 use rhiza_learn::automl::{Settings, run};
 use rhiza_learn::model::Model;
+use rhiza_learn::search::Family;
 use rhiza_learn::stop::Never;
 use rhiza_learn::table::{CsvOptions, Table};
 
@@ -19,7 +20,11 @@ fn shop() -> Table {
 }
 
 fn model(table: &Table) -> Model {
-    let settings = Settings { trials: Some(4), ..Settings::new("sold") };
+    of_families(table, "sold", &[Family::Linear, Family::Kernel])
+}
+
+fn of_families(table: &Table, target: &str, families: &[Family]) -> Model {
+    let settings = Settings { trials: Some(4), families: Some(families.to_vec()), ..Settings::new(target) };
     run(table, &settings, &[], &Never, &mut |_| {}).unwrap().model
 }
 
@@ -46,12 +51,68 @@ fn parts_of_words_dates_and_numbers_add_up_to_the_prediction() {
     }
 }
 
+/// Sums of base value and parts, row by row, output by output.
+fn sums(document: &ExplanationDocument) -> Vec<f64> {
+    let outputs = document.base_values.len();
+    let total = |output: usize, parts: &mut dyn Iterator<Item = f64>| document.base_values[output] + parts.sum::<f64>();
+    match &document.values {
+        RowValues::One(rows) => rows.iter().map(|row| total(0, &mut row.iter().copied())).collect(),
+        RowValues::Several(rows) => rows
+            .iter()
+            .flat_map(|row| (0..outputs).map(|output| total(output, &mut row.iter().map(|part| part[output]))))
+            .collect(),
+    }
+}
+
+#[test]
+fn trees_of_our_own_are_taken_apart_exactly() {
+    let table = shop();
+    let own = of_families(&table, "sold", &[Family::Boost, Family::Forest]);
+    let said = own.predict(&table).unwrap().values;
+    let any = AnyModel::Own(Box::new(own));
+    for method in [Method::Auto, Method::Tree] {
+        let document = explain(&any, &table, &ExplainOptions { method, ..ExplainOptions::default() }).unwrap();
+        assert_eq!((document.method, document.of.as_str()), (Method::Tree, "prediction"));
+        assert_eq!(document.features, ["price", "colour", "seen", "open"]);
+        assert!(document.standard_errors.is_none());
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9 * b.abs().max(1.0);
+        assert!(sums(&document).iter().zip(&said).all(close));
+        assert!(document.values.mean_magnitude(1, 0) > 10.0 * document.values.mean_magnitude(3, 0));
+    }
+    let few = explain(&any, &table, &ExplainOptions { rows: Some(3), ..ExplainOptions::default() }).unwrap();
+    assert_eq!(sums(&few).len(), 3);
+}
+
+#[test]
+fn trees_that_say_probabilities_are_taken_apart_by_their_scores() {
+    let table = shop();
+    let own = of_families(&table, "open", &[Family::Boost]).alone(0).unwrap();
+    let tree = ExplainOptions { method: Method::Tree, ..ExplainOptions::default() };
+    let document = explain(&AnyModel::Own(Box::new(own.clone())), &table, &tree).unwrap();
+    assert_eq!((document.of.as_str(), document.outputs.len()), ("mean raw output", 1));
+    assert_eq!(document.outputs[0], own.classes()[1]);
+    let mut raw = vec![0.0; table.rows()];
+    for (_, share, prepare, ensemble) in own.trees() {
+        let rows = prepare.transform(&table).unwrap().to_rows();
+        for (row, raw) in rows.chunks(prepare.width()).zip(&mut raw) {
+            let mut own = [0.0];
+            ensemble.raw(row, &mut own);
+            *raw += share * own[0];
+        }
+    }
+    assert!(sums(&document).iter().zip(&raw).all(|(a, b)| (a - b).abs() < 1e-9 * b.abs().max(1.0)));
+    // The prediction is the mean of the folds' probabilities: asked for no method, what adds up to that is given.
+    let auto = ExplainOptions { rows: Some(2), ..ExplainOptions::default() };
+    assert_eq!(explain(&AnyModel::Own(Box::new(own)), &table, &auto).unwrap().method, Method::Permutation);
+}
+
 #[test]
 fn what_cannot_be_explained_so_is_said() {
     let table = shop();
     let any = AnyModel::Own(Box::new(model(&table)));
     let tree = ExplainOptions { method: Method::Tree, ..ExplainOptions::default() };
-    assert!(explain(&any, &table, &tree).unwrap_err().to_string().contains("kernel or permutation"));
+    let fault = explain(&any, &table, &tree).unwrap_err().to_string();
+    assert!(fault.contains("of the family") && fault.contains("kernel or permutation"), "{fault}");
     let empty = table.take(&[]);
     assert!(explain(&any, &empty, &ExplainOptions::default()).unwrap_err().to_string().contains("no rows"));
     let without = table.without("colour");

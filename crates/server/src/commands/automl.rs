@@ -1,4 +1,4 @@
-//! `rhiza automl`: from a table to a leaderboard and a saved model, without a server.
+//! `rhiza automl`: from a table to a leaderboard and a saved model, without a server or on one.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -11,10 +11,11 @@ use rhiza_kernel::Env;
 use rhiza_learn::automl::{self, Event, Outcome, Settings, Trial, TrialResult};
 use rhiza_learn::metrics::Metric;
 use rhiza_learn::model::Task;
+use rhiza_learn::search::Family;
 use rhiza_learn::table::Table;
 use rhiza_mlops::automl::Summary;
 
-use super::tables;
+use super::{automl_remote, tables};
 use crate::cli::AutomlOptions;
 use crate::commands::{print, print_json};
 use crate::error::Failure;
@@ -26,15 +27,23 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
     if !(options.time.is_finite() && options.time > 0.0) {
         return Err(Failure::usage("--time must be more than 0 seconds"));
     }
+    if let Some(address) = &options.server {
+        let (summary, page) = automl_remote::run(&options, address).await?;
+        return tell(&options, &summary, &page);
+    }
     let settings = settings(&options)?;
     let kinds = tables::kinds(&options.types)?;
     let out = options.out.clone().unwrap_or_else(|| beside(&options.data));
     // A place that cannot be written to is told before the work, not after.
-    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        return Err(Failure::usage(format!("--out: there is no folder {}", folder.display())));
+    for (option, file) in [("--out", Some(&out)), ("--onnx", options.onnx.as_ref())] {
+        let folder = file.and_then(|file| file.parent());
+        if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+            return Err(Failure::usage(format!("{option}: there is no folder {}", folder.display())));
+        }
     }
     let stopped = Arc::new(AtomicBool::new(false));
     let (stop, data, time, seed) = (Arc::clone(&stopped), options.data.clone(), options.time, options.seed);
+    let with_onnx = options.onnx.is_some();
     let env = rhiza_platform::runtime::system_env();
     let work = tables::compute(move || {
         let start = env.monotonic();
@@ -43,10 +52,11 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
         let seconds = (env.monotonic() - start).as_secs_f64();
         let summary = Summary::new(&outcome, seed, &fit_seconds, seconds).map_err(|e| tables::failed(&e))?;
         let file = outcome.model.save().map_err(|e| Failure::failed(e.to_string()))?;
-        Ok((summary, file))
+        let onnx = with_onnx.then(|| outcome.model.to_onnx());
+        Ok((summary, file, onnx))
     });
     tokio::pin!(work);
-    let (mut summary, file) = tokio::select! {
+    let (mut summary, file, onnx) = tokio::select! {
         done = &mut work => done?,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.map_err(|e| Failure::failed(format!("no signals can be received: {e}")))?;
@@ -57,10 +67,19 @@ pub(crate) async fn run(options: AutomlOptions) -> Result<(), Failure> {
     };
     tables::write(&out, &file)?;
     summary.model_path = Some(out.display().to_string());
-    if options.json {
-        return print_json(&serde_json::to_value(&summary).map_err(|e| Failure::failed(e.to_string()))?);
+    if let (Some(path), Some(onnx)) = (&options.onnx, onnx) {
+        let kept = format!("the model itself is in {}", out.display());
+        tables::write(path, &onnx.map_err(|e| Failure::failed(format!("--onnx: {e}; {kept}")))?)?;
     }
-    print(&shown(&summary));
+    tell(&options, &summary, &out.display().to_string())
+}
+
+/// The answer, which ends with where the model is.
+fn tell(options: &AutomlOptions, summary: &Summary, place: &str) -> Result<(), Failure> {
+    if options.json {
+        return print_json(&serde_json::to_value(summary).map_err(|e| Failure::failed(e.to_string()))?);
+    }
+    print(&shown(summary, place));
     Ok(())
 }
 
@@ -75,7 +94,14 @@ fn settings(options: &AutomlOptions) -> Result<Settings, Failure> {
         "multiclass" => Task::Multiclass,
         _ => Task::Regression,
     });
+    let families: Vec<Family> = options
+        .family
+        .iter()
+        .map(|name| serde_json::from_value(name.as_str().into()))
+        .collect::<Result<_, _>>()
+        .map_err(|e| Failure::usage(format!("--family: {e}")))?;
     Ok(Settings {
+        families: (!families.is_empty()).then_some(families),
         task,
         metric,
         trials: options.trials,
@@ -116,14 +142,14 @@ fn search(
 }
 
 /// What is seen while it goes on: a line that changes on a terminal, a line per better model elsewhere.
-struct Progress {
+pub(super) struct Progress {
     terminal: bool,
     best: String,
     trials: usize,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { terminal: std::io::stderr().is_terminal(), best: "none yet".to_owned(), trials: 0 }
     }
 
@@ -164,7 +190,7 @@ impl Progress {
         }
     }
 
-    fn line(&self, text: &str) {
+    pub(super) fn line(&self, text: &str) {
         if self.terminal {
             let mut out = std::io::stderr().lock();
             // Back to the start of the line, and what was longer is wiped out.
@@ -177,13 +203,13 @@ impl Progress {
         say(text);
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.line("");
     }
 }
 
 #[expect(clippy::print_stderr, reason = "progress goes to standard error, as the command line contract says")]
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     eprintln!("{text}");
 }
 
@@ -196,7 +222,7 @@ fn beside(data: &std::path::Path) -> PathBuf {
     if data == std::path::Path::new("-") { PathBuf::from("model.rhiza") } else { data.with_extension("rhiza") }
 }
 
-fn shown(summary: &Summary) -> String {
+fn shown(summary: &Summary, place: &str) -> String {
     let mut lines = vec![format!(
         "{:>4}  {:<22} {:>12} {:>10} {:>8} {:>7}",
         "rank", "model", summary.metric, "± folds", "seconds", "weight"
@@ -219,6 +245,6 @@ fn shown(summary: &Summary) -> String {
     if !scores.is_empty() {
         lines.push(format!("on the rows set apart: {}", scores.join(", ")));
     }
-    lines.push(format!("model: {} ({:.1} s)", summary.model_path.as_deref().unwrap_or_default(), summary.seconds));
+    lines.push(format!("model: {place} ({:.1} s)", summary.seconds));
     lines.join("\n")
 }

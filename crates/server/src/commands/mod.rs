@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod automl;
+mod automl_remote;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -17,6 +18,7 @@ pub(crate) mod job_child;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod predict;
+mod remote;
 pub(crate) mod secrets;
 mod tables;
 pub(crate) mod tokens;

@@ -16,7 +16,7 @@ pub(super) fn failed(error: &MlopsError) -> Failure {
 }
 
 /// The content of a file, or of standard input for `-`.
-fn content(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |e: std::io::Error| Failure::failed(format!("{}: {e}", path.display()));
     if path == Path::new("-") {
         let mut bytes = Vec::new();

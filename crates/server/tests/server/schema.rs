@@ -4,7 +4,7 @@ use rhiza_store::TableInfo;
 use rhiza_testkit::{Engine, start};
 
 pub(crate) const ALL: &[rhiza_store::MigrationSet] =
-    &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS];
+    &[rhiza_platform::MIGRATIONS, rhiza_identity::MIGRATIONS, rhiza_tracking::MIGRATIONS, rhiza_mlops::MIGRATIONS];
 
 /// What an engine's type stands for, where the two have different words for it.
 fn kind(name: &str) -> &str {

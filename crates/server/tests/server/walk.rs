@@ -9,6 +9,7 @@ mod table_access;
 mod table_account;
 mod table_datasets;
 mod table_mlflow;
+mod table_mlops;
 pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,8 +223,9 @@ fn nothing_leaked_into(world: &World, operations: &[Operation], first: &Things, 
 fn other_projects_see_nothing(world: &World, operations: &[Operation], first: &Things) {
     let other = world.things(&world.first);
     let key = world.key_of(&other.project);
-    let tracked =
-        |o: &&Operation| ["mlflow", "/tracking/", "/datasets", "/jobs", "get-artifact"].iter().any(|part| o.path.contains(part));
+    let tracked = |o: &&Operation| {
+        ["mlflow", "/tracking/", "/datasets", "/jobs", "get-artifact"].iter().any(|part| o.path.contains(part))
+    };
     let mut wrong = Vec::new();
     for operation in operations.iter().filter(|o| !o.public).filter(tracked) {
         for call in calls(&operation.id, first, &other).unwrap().iter().filter(|c| c.effect == Effect::Read) {
@@ -316,7 +318,7 @@ fn assert_unauthenticated(method: &str, path: &str, reply: &Reply) {
     }
     let body: Value =
         serde_json::from_str(&reply.body).unwrap_or_else(|e| panic!("{method} {path}: {e}: {}", reply.body));
-    let mlflow = ["/api/2.0/", "/api/3.0/", "/ajax-api/", "/get-artifact", "/model-versions/"];
+    let mlflow = ["/api/2.0/", "/api/3.0/", "/ajax-api/", "/get-artifact", "/model-versions/", "/serving/"];
     if mlflow.iter().any(|root| path.starts_with(root)) {
         assert_eq!(body["error_code"], "UNAUTHENTICATED", "{method} {path}: {body}");
         assert!(body["message"].is_string() && body.get("type").is_none(), "{method} {path}: {body}");

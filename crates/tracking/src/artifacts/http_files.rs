@@ -14,7 +14,7 @@ use crate::error::TrackingResult;
 use crate::state::TrackingState;
 
 /// The bytes of a file.
-pub(crate) struct FileContent;
+pub struct FileContent;
 
 impl PartialSchema for FileContent {
     fn schema() -> RefOr<Schema> {
@@ -33,7 +33,7 @@ impl ToSchema for FileContent {
 
 /// How a file is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Offer {
+pub enum Offer {
     /// To be saved.
     Attachment,
     /// To be looked at.
@@ -41,7 +41,10 @@ pub(crate) enum Offer {
 }
 
 /// The file, or the part of it that was asked for.
-pub(crate) async fn send(
+///
+/// # Errors
+/// When its bytes cannot be read.
+pub async fn send(
     state: &TrackingState,
     artifact: &Artifact,
     headers: &HeaderMap,

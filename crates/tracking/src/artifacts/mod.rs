@@ -15,7 +15,7 @@ pub mod system;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use http_files::{FileContent, Offer, send as send_file};
+pub use http_files::{FileContent, Offer, send as send_file};
 pub use http_mlflow::{root_router, router};
 pub use http_native::native_router;
 pub use http_proxy::proxy_router;

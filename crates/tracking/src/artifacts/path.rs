@@ -77,6 +77,10 @@ pub fn in_workspace(path: &str, workspace: &str) -> TrackingResult<String> {
 /// The path below the project's root that an artifact URI of this server means; `None` for URIs of other stores.
 #[must_use]
 pub fn of_uri(uri: &str) -> Option<String> {
+    // What stands behind a number sign is no part of a path; what begins with one is ours alone.
+    if uri.contains(OURS) {
+        return None;
+    }
     let uri = Uri::parse(uri);
     if uri.scheme != "mlflow-artifacts" || !uri.authority.is_empty() {
         return None;

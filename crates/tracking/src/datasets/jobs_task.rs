@@ -92,6 +92,16 @@ fn bytes(file: &Path, limits: &ChildLimits) -> Result<Vec<u8>, TaskError> {
     })
 }
 
+/// The table in a file of the folder, read as it was when its version was made.
+///
+/// # Errors
+/// [`TaskError`]: a file that does not fit into the memory allowed, or is not what it is said to be.
+pub fn read_file(place: &Workplace, file: &str, format: Option<Format>, types: &Types) -> Result<Table, TaskError> {
+    let bytes = bytes(&place.folder.join(file), &place.limits)?;
+    let format = format.unwrap_or_else(|| Format::of(&bytes));
+    Ok(read(bytes, format, types, &place.limits).map_err(refused)?.table)
+}
+
 /// A table with what reading it left to say.
 struct Read {
     table: Table,

@@ -18,8 +18,8 @@ pub mod wire;
 
 pub use http::router;
 pub use jobs::ReadDataset;
-pub use jobs_task::ReadTable;
-pub use model::{Dataset, Format, Source, State, Version};
+pub use jobs_task::{ReadTable, read_file};
+pub use model::{Dataset, Format, Source, State, Types, Version};
 pub use service::Datasets;
 pub use service_add::{Added, Import, Origin, Profiled};
 

@@ -8,7 +8,7 @@ use rhiza_learn::table::Kind;
 use serde::{Deserialize, Serialize};
 
 /// Types that people chose for columns, by name.
-pub(crate) type Types = BTreeMap<String, Kind>;
+pub type Types = BTreeMap<String, Kind>;
 
 /// Longest name, in characters.
 const NAME_MAX: usize = 200;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use rhiza_kernel::DatasetId;
+use rhiza_learn::table::Kind;
 use rhiza_platform::jobs::JobContext;
 use rhiza_store::Tx;
 use serde::Serialize;
@@ -13,15 +15,55 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::jobs::{Fault, ReadInput};
 use super::jobs_task::Reading;
-use super::model::Version;
+use super::model::{Dataset, State, Version};
 use super::service::{Datasets, no_dataset, unread};
 use super::store::{self, Found};
+use super::wire::DatasetSchema;
 use crate::artifacts::{Artifact, Artifacts, blob_error};
 use crate::error::{TrackingError, TrackingResult};
 use crate::journal::Change;
 use crate::protocol::Caller;
 
 impl Datasets {
+    /// A version that has been read, and the names and kinds of its columns; the newest one where `number` is left out.
+    ///
+    /// # Errors
+    /// When there is no such version, or it has not been read.
+    pub async fn columns(
+        &self,
+        caller: &Caller,
+        id: DatasetId,
+        number: Option<i64>,
+    ) -> TrackingResult<(Dataset, Version, Vec<(String, Kind)>)> {
+        let (dataset, _) = self.get(caller, id).await?;
+        let details = self.details(caller, id, number).await?;
+        let schema = details.schema.filter(|_| details.version.state == State::Ready);
+        let schema = schema.ok_or_else(|| unread(&details.version))?;
+        let schema: DatasetSchema =
+            serde_json::from_value(schema).map_err(|e| TrackingError::Internal(e.to_string()))?;
+        let columns = schema.columns.into_iter().map(|column| (column.name, column.kind.into())).collect();
+        Ok((dataset, details.version, columns))
+    }
+
+    /// Copies the bytes of a version that has been read into the file `to`.
+    ///
+    /// # Errors
+    /// When there is no such version, it has not been read, or its bytes are no longer those that were read.
+    pub async fn fetch(&self, caller: &Caller, id: DatasetId, number: i64, to: &Path) -> TrackingResult<Version> {
+        let version = self.version(caller, id, Some(number)).await?;
+        if version.state != State::Ready {
+            return Err(unread(&version));
+        }
+        let copied = self.copy_out(caller, &version, to).await?;
+        if version.digest.as_ref().is_some_and(|digest| *digest != copied) {
+            return Err(TrackingError::Internal(format!(
+                "the stored bytes hash to {copied}, not to {:?}",
+                version.digest
+            )));
+        }
+        Ok(version)
+    }
+
     /// The version a job is about; nothing when it has been deleted.
     pub(super) async fn to_read(&self, caller: &Caller, input: &ReadInput) -> TrackingResult<Option<Version>> {
         let tx = self.state.db.read(&caller.scope.org_scope()).await?;

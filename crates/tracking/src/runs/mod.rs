@@ -4,6 +4,7 @@ pub mod http;
 pub mod http_logging;
 pub(crate) mod ingest;
 pub mod model;
+pub mod record;
 pub(crate) mod service;
 pub(crate) mod store;
 pub(crate) mod store_search;

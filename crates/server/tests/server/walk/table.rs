@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::world::{FIRST_EMAIL, Things, unique};
-use super::{table_access, table_account, table_datasets, table_mlflow};
+use super::{table_access, table_account, table_datasets, table_mlflow, table_mlops};
 use crate::process::Payload;
 
 /// What a caller from another organisation gets.
@@ -141,6 +141,7 @@ pub(crate) fn calls(operation: &str, theirs: &Things, mine: &Things) -> Option<V
         .or_else(|| platform(base, theirs))
         .or_else(|| console(base, theirs, mine))
         .or_else(|| table_datasets::calls(base, theirs))
+        .or_else(|| table_mlops::calls(base, theirs))
         .or_else(|| table_mlflow::calls(base, theirs, mine))
 }
 

@@ -12,14 +12,11 @@ pub(super) fn calls(operation: &str, t: &Things) -> Option<Vec<Call>> {
     let version = |call: Call| dataset(call).at("version", "1");
     Some(match operation {
         // Files that were brought are being read, meanwhile.
-        "listDatasets" => vec![
-            read(Nothing).volatile(),
-            read(Nothing).query("q", &t.mark).volatile(),
-        ],
+        "listDatasets" => vec![read(Nothing).volatile(), read(Nothing).query("q", &t.dataset_name).volatile()],
         "createDataset" => vec![
             write(Nothing).query("name", &unique("brought")).bytes(),
             // Named as theirs: a name alone must not lead there.
-            write(Nothing).query("name", &format!("data-{}", t.mark)).query("format", "csv").bytes(),
+            write(Nothing).query("name", &t.dataset_name).query("format", "csv").bytes(),
             write(Missing).json(json!({"name": unique("taken"), "artifact": {"run_id": t.run, "path": "note.txt"}})),
         ],
         "getDataset" => vec![dataset(read(Missing))],

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rhiza_identity::KeyText;
-use rhiza_kernel::{DatasetId, Env, KeyId, OrgId, ProjectId, ProjectScope, RoleId, UserId};
+use rhiza_kernel::{AutomlId, DatasetId, Env, ExplanationId, KeyId, OrgId, ProjectId, ProjectScope, RoleId, UserId};
 use rhiza_platform::authz::SESSION_COOKIE;
 use rhiza_platform::jobs::{self, NewJob};
 use rhiza_store::{Db, Tx, Value as Bind, binds};
@@ -75,6 +75,7 @@ impl World {
         let post = |path: &str, body: Value| call("POST", &format!("/api/2.0/mlflow/{path}"), body);
         let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned();
         let mark = unique("mark");
+        let dataset_name = unique("data");
         let name = |what: &str| format!("{what}-{mark}");
 
         let new_experiment = |name: &str| {
@@ -166,6 +167,9 @@ impl World {
         call("PUT", &format!("/api/v1/teams/{team}/members/{team_member}"), Value::Null);
         let in_project = format!("/api/v1/projects/{project}/members/{team_member}");
         call("PUT", &in_project, json!({"role": "engineer"}));
+        let note = format!("{note_folder}/note.txt");
+        let dataset = self.dataset(key, &dataset_name, &note);
+        let (automl, explanation) = self.search(key, &name("search"), (&dataset, &run, &experiment), &note);
         Things {
             names: vec![name("experiment"), name("run")],
             source,
@@ -190,7 +194,10 @@ impl World {
             family: text(&call("POST", "/api/v1/auth/tokens", json!({"name": name("client")}))["family"]),
             session: self.sign_in(key).0,
             job: self.job(key),
-            dataset: self.dataset(key, &name("data"), &format!("{note_folder}/note.txt")),
+            dataset,
+            dataset_name,
+            automl,
+            explanation,
             passkey: self.passkey(key),
             mark,
         }
@@ -352,6 +359,55 @@ impl World {
         id.to_string()
     }
 
+    /// A search that has succeeded, as its job would leave it, and an explanation of its model. The model's file is the one at
+    /// `path`, which is none.
+    fn search(&self, key: &str, name: &str, things: (&str, &str, &str), path: &str) -> (String, String) {
+        let (dataset, run, experiment) = things;
+        let (scope, id): (_, AutomlId) = (self.scope(key), self.env.new_id());
+        let explanation: ExplanationId = self.env.new_id();
+        let dataset: DatasetId = dataset.parse().unwrap();
+        let (org, project, now) = (scope.org.uuid(), scope.project.uuid(), self.env.now());
+        let settings = json!({"task": null, "metric": null, "seconds": 1.0, "trials": 1, "seed": 0, "folds": null, "hold_out": 0.2,
+            "time_column": null, "group_column": null, "ignore": [], "families": null, "blend": true});
+        let results = json!({"task": "regression", "classes": [], "metric": "rmse", "greater_is_better": false, "score": 1.0,
+            "best": {"number": 0, "name": name, "family": "baseline", "score": 1.0}, "rows": 1, "stopped": false, "members": [],
+            "hold_out": null, "columns": [], "importance": null, "no_onnx": null, "sample": [], "sample_truth": []});
+        let line = json!({"number": 0, "name": name, "family": "baseline", "score": 1.0, "deviation": null, "fold_scores": [1.0],
+            "seconds": 1.0, "learning_rows": 1, "params": {}, "detail": null, "error": null});
+        let request = json!({"model": {"automl": id}, "label": name, "background": null,
+            "rows": {"dataset": {"dataset": dataset, "version": 1, "first": 0, "count": 1}},
+            "wish": {"kind": "shap", "method": "auto", "columns": [], "target": null, "output": null, "wanted": null, "seed": 0}});
+        RUNTIME.block_on(async {
+            let tx = self.db.write(&scope.org_scope()).await.unwrap();
+            tx.execute(
+                "INSERT INTO automl_jobs (automl_id, org_id, project_id, name, dataset_id, dataset_name, dataset_version, target,
+                                          settings, state, experiment_id, experiment_row, run_id, trials, seconds_used, score,
+                                          results, model_path, model_bytes, created_by, created_at, finished_at)
+                 VALUES ($1, $2, $3, $4, $5, $4, 1, 'a', $6, 'succeeded', $7, 0, $8, 1, 1, 1, $9, $10, 9, 'somebody', $11, $11)",
+                binds![id.uuid(), org, project, name, dataset.uuid(), settings, experiment, run, results, path, now],
+            )
+            .await
+            .unwrap();
+            tx.execute(
+                "INSERT INTO automl_trials (automl_id, trial, org_id, project_id, run_id, line, ended_at)
+                 VALUES ($1, 0, $2, $3, $4, $5, $6)",
+                binds![id.uuid(), org, project, run, line, now],
+            )
+            .await
+            .unwrap();
+            tx.execute(
+                "INSERT INTO explanations (explanation_id, org_id, project_id, name, automl_id, request, state, error, created_by,
+                                           created_at, finished_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, 'failed', $4, 'somebody', $7, $7)",
+                binds![explanation.uuid(), org, project, name, id.uuid(), request, now],
+            )
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+        });
+        (id.to_string(), explanation.to_string())
+    }
+
     /// A key of the first organisation's owner that belongs to another project.
     pub(crate) fn key_of(&self, project: &str) -> String {
         let payload = Payload::Json(json!({"name": "elsewhere", "scopes": ["*"]}));
@@ -429,8 +485,13 @@ pub(crate) struct Things {
     pub(crate) family: String,
     pub(crate) session: String,
     pub(crate) job: String,
-    /// A dataset of two versions, named `data-` and the mark.
+    /// A dataset of two versions.
     pub(crate) dataset: String,
+    /// A search that has succeeded, and an explanation of its model that has failed.
+    pub(crate) automl: String,
+    pub(crate) explanation: String,
+    /// The dataset's name, without the mark: others may say it as well.
+    pub(crate) dataset_name: String,
 }
 
 impl Things {
@@ -446,6 +507,8 @@ impl Things {
             &self.session,
             &self.job,
             &self.dataset,
+            &self.automl,
+            &self.explanation,
             &self.role,
             &self.member,
             &self.service_account,
