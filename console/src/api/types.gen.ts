@@ -882,6 +882,10 @@ export type AutomlResults = {
      */
     metric: string;
     /**
+     * Why there is no ONNX file of the model.
+     */
+    no_onnx?: string | null;
+    /**
      * Rows with a target.
      */
     rows: number;
@@ -4901,7 +4905,7 @@ export type PersonExport = {
  */
 export type PredictRows = {
     /**
-     * Rows, column by name; at most 1,000. What is left out is missing.
+     * Rows, column by name; at most 1,000. Each tells all columns of the model; what is null is missing.
      */
     records: Array<{
         [key: string]: unknown;
@@ -15024,7 +15028,12 @@ export type DownloadAutomlModelData = {
          */
         automl_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * How a model is written.
+         */
+        format?: 'rhiza' | 'onnx';
+    };
     url: '/api/v1/automl/jobs/{automl_id}/model';
 };
 
@@ -23316,53 +23325,26 @@ export type InvokeModelData = {
 
 export type InvokeModelErrors = {
     /**
-     * The request could not be parsed
+     * An error as MLflow's server writes it.
      */
-    400: Problem;
-    /**
-     * Sign-in required
-     */
-    401: Problem;
-    /**
-     * Quota exceeded
-     */
-    402: Problem;
-    /**
-     * Not allowed
-     */
-    403: Problem;
-    /**
-     * Not found
-     */
-    404: Problem;
-    /**
-     * Conflicts with the present state
-     */
-    409: Problem;
-    /**
-     * Changed in the meantime
-     */
-    412: Problem;
-    /**
-     * Too large
-     */
-    413: Problem;
-    /**
-     * The request is not acceptable
-     */
-    422: Problem;
-    /**
-     * Too many requests
-     */
-    429: Problem;
-    /**
-     * Internal error
-     */
-    500: Problem;
-    /**
-     * Unavailable
-     */
-    503: Problem;
+    default: {
+        /**
+         * The class of the error, in a word.
+         */
+        error_class?: string | null;
+        /**
+         * The code to branch on.
+         */
+        error_code: string;
+        /**
+         * What went wrong, for people.
+         */
+        message: string;
+        /**
+         * The class of the error, as SQL numbers it.
+         */
+        sqlstate?: string | null;
+    };
 };
 
 export type InvokeModelError = InvokeModelErrors[keyof InvokeModelErrors];
