@@ -1,9 +1,9 @@
+import type { AutomlJob, AutomlResults, AutomlTrials } from '~/api';
 import { Card } from '~/ui/card';
 import { useChartColours } from '../charts/colours';
 import { Legend } from '../charts/legend';
 import XyChart, { type XySeries } from '../charts/xy-chart';
 import { Choice } from '../explanations/controls';
-import type { AutomlJob, AutomlResults, AutomlTrials } from './api-provisional';
 import { searchPoints } from './leaderboard';
 import { metricName } from './names';
 import { CurveChart } from './quality';

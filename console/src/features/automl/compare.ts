@@ -1,5 +1,5 @@
-import type { AutomlJob, AutomlResults } from './api-provisional';
-import { familyName, greaterIsBetter, metricName, percent, taskNames } from './names';
+import type { AutomlJob, AutomlResults } from '~/api';
+import { familyName, greaterIsBetter, metricName, percent, taskName } from './names';
 
 export interface Line {
   name: string;
@@ -17,16 +17,17 @@ export function settingLines(jobs: readonly AutomlJob[]): Line[] {
   const lines = [
     line('Dataset', (j) => `${j.dataset_name} v${j.version}`),
     line('Target', (j) => j.target),
-    line('Task', (j) => (j.plan ? taskNames[j.plan.task] : undefined)),
+    line('Task', (j) => (j.plan ? taskName(j.plan.task) : undefined)),
     line('Ranked by', (j) => (j.plan ? metricName(j.plan.metric) : j.settings.metric ? metricName(j.settings.metric) : undefined)),
-    line('Seconds asked', (j) => j.settings.seconds?.toLocaleString('en-US')),
+    line('Seconds asked', (j) => j.settings.seconds.toLocaleString('en-US', { maximumFractionDigits: 1 })),
+    line('Trials at most', (j) => j.settings.trials.toLocaleString('en-US')),
     line('Trials made', (j) => j.trials.toLocaleString('en-US')),
-    line('Seed', (j) => j.settings.seed?.toString()),
+    line('Seed', (j) => j.settings.seed.toString()),
     line('Folds', (j) => j.plan?.folds.toString()),
     line('Rows', (j) => j.plan?.rows.toLocaleString('en-US')),
     line('Rows set apart', (j) => j.plan?.hold_out_rows.toLocaleString('en-US')),
     line('Columns learnt from', (j) => j.plan?.columns.length.toLocaleString('en-US')),
-    line('Not learnt from', (j) => j.settings.ignore?.join(', ') || undefined),
+    line('Not learnt from', (j) => j.settings.ignore.join(', ') || undefined),
     line('Ordered by', (j) => j.settings.time_column ?? undefined),
     line('Grouped by', (j) => j.settings.group_column ?? undefined),
     line('Kinds of models', (j) => (j.settings.families?.length ? j.settings.families.map(familyName).join(', ') : 'all')),

@@ -1,10 +1,10 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
+import { getAutomlJob, getAutomlResults, listAutomlJobs, listAutomlTrials, streamAutomlEvents, type AutomlJob, type AutomlTrials, type WorkState } from '~/api';
 import { client } from '~/api/client.gen';
 import { currentProject } from '~/app/client';
 import { useProject } from '~/app/project';
 import { follow, type LiveState } from '~/app/stream';
-import { getAutomlJob, getAutomlResults, listAutomlJobs, listAutomlTrials, streamAutomlEvents, type AutomlJob, type AutomlState, type AutomlTrials } from './api-provisional';
 import { withTrial } from './leaderboard';
 import { isGoing } from './names';
 
@@ -13,7 +13,7 @@ const lookEvery = 2_000;
 
 export interface JobFilter {
   dataset?: string | undefined;
-  state?: AutomlState | undefined;
+  state?: WorkState | undefined;
 }
 
 export function useJobs({ dataset, state }: JobFilter) {

@@ -1,6 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { Lightbulb, Plus } from 'lucide-react';
 import { useState } from 'react';
+import { createExplanation, type AutomlJob, type AutomlResults, type Explanation, type ExplanationKind } from '~/api';
 import { describeError } from '~/app/errors';
 import { QueryError } from '~/app/fallbacks';
 import { Needs } from '~/app/needs';
@@ -17,7 +18,6 @@ import { useExplanation, useExplanations, useRefreshExplanations } from '../expl
 import { ExplainJob } from '../explanations/explain-dialog';
 import { ExplanationView } from '../explanations/explanation-view';
 import { explainBody, explainErrors, explainForm, kindNames, kindNotes, predictsNumbers } from '../explanations/request';
-import { createExplanation, type AutomlJob, type AutomlResults, type Explanation, type ExplanationKind } from './api-provisional';
 
 const route = getRouteApi('/session/p/$project/automl/$automlId');
 

@@ -2,6 +2,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useQueryClient } from '@tanstack/react-query';
 import { Play, RotateCcw, Square, Trash2 } from 'lucide-react';
 import { useState } from 'react';
+import { cancelAutoml, deleteAutomlJob, resumeAutoml, type AutomlJob } from '~/api';
 import { Needs } from '~/app/needs';
 import { useProject } from '~/app/project';
 import { Button } from '~/ui/button';
@@ -10,7 +11,6 @@ import { Field, Input } from '~/ui/field';
 import { formatCount } from '~/ui/format';
 import { ActionsMenu, MenuItem } from '~/ui/menu';
 import { toast } from '~/ui/toast';
-import { cancelAutoml, deleteAutomlJob, resumeAutoml, type AutomlJob } from './api-provisional';
 import { jobQuery, useRefreshAutoml } from './data';
 import { isGoing } from './names';
 import { secondsError, trialsError } from './start';
@@ -82,7 +82,7 @@ export function JobActions({ job }: { job: AutomlJob }) {
 
 function Resume({ job, onClose, onResumed }: { job: AutomlJob; onClose: () => void; onResumed: (job: AutomlJob) => Promise<unknown> }) {
   const [how, setHow] = useState<'search' | 'finish'>('search');
-  const [seconds, setSeconds] = useState(String(job.settings.seconds ?? 60));
+  const [seconds, setSeconds] = useState('60');
   const [trials, setTrials] = useState('');
   const errors = how === 'search' ? { seconds: secondsError(seconds), trials: trialsError(trials) } : { seconds: null, trials: null };
   const resume = async () => {
@@ -113,7 +113,7 @@ function Resume({ job, onClose, onResumed }: { job: AutomlJob; onClose: () => vo
           <Field label="Further time, in seconds" error={errors.seconds}>
             {(ids) => <Input {...ids} inputMode="numeric" value={seconds} onChange={(e) => setSeconds(e.target.value)} />}
           </Field>
-          <Field label="Trials at most" optional error={errors.trials}>
+          <Field label="Trials at most" optional error={errors.trials} hint="With those there are.">
             {(ids) => <Input {...ids} inputMode="numeric" value={trials} onChange={(e) => setTrials(e.target.value)} />}
           </Field>
         </div>

@@ -1,5 +1,6 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense } from 'react';
+import type { AutomlJob } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Page, TabBar, tabClass } from '~/app/page';
 import { useProject } from '~/app/project';
@@ -9,7 +10,6 @@ import { Live } from '~/ui/live';
 import { Loading } from '~/ui/states';
 import { Ago } from '~/ui/time';
 import { ExperimentCrumb } from '../experiments/crumb';
-import type { AutomlJob } from './api-provisional';
 import { useJob, useLiveJob, useResults } from './data';
 import { JobActions } from './job-actions';
 import { SearchView } from './search-view';

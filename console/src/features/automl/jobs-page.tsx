@@ -1,6 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { GitCompareArrows, Search, Sparkles } from 'lucide-react';
 import { useState } from 'react';
+import type { AutomlJob } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Needs } from '~/app/needs';
 import { Page } from '~/app/page';
@@ -16,7 +17,6 @@ import { Empty, Loading } from '~/ui/states';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
 import { useDatasets } from '../datasets/data';
-import type { AutomlJob } from './api-provisional';
 import { AutomlTabs } from './automl-tabs';
 import { useJobs } from './data';
 import { isGoing, metricName, stateNames } from './names';

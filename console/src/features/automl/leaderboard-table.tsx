@@ -1,13 +1,13 @@
 import { Link } from '@tanstack/react-router';
 import { ChevronRight } from 'lucide-react';
 import { useState } from 'react';
+import type { AutomlTrial } from '~/api';
 import { useProject } from '~/app/project';
 import { Button, IconButton } from '~/ui/button';
 import { Card } from '~/ui/card';
 import { formatDuration, formatNumber } from '~/ui/format';
 import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
-import type { AutomlTrial } from './api-provisional';
 import { paramTexts } from './leaderboard';
 import { metricName, percent } from './names';
 import { score } from './score';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { AutomlTrial } from './api-provisional';
+import type { AutomlTrial } from '~/api';
 import { paramTexts, ranked, searchPoints, secondsLeft, viewRange, withTrial } from './leaderboard';
 
 function trial(number: number, score: number | null, part: Partial<AutomlTrial> = {}): AutomlTrial {
-  return { number, name: `boost ${number}`, family: 'boost', state: score === null ? 'failed' : 'scored', score, fold_scores: [], weight: 0, learning_rows: 10, params: {}, run_id: `r${number}`, at: '2026-11-22T00:00:00Z', ...part };
+  return { number, name: `boost ${number}`, family: 'boost', state: score === null ? 'failed' : 'scored', score, fold_scores: [], weight: 0, learning_rows: 10, seconds: 0.1, params: {}, run_id: `r${number}`, at: '2026-11-22T00:00:00Z', ...part };
 }
 
 describe('the leaderboard', () => {

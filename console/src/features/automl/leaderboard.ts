@@ -1,4 +1,4 @@
-import type { AutomlTrial, AutomlTrials } from './api-provisional';
+import type { AutomlTrial, AutomlTrials } from '~/api';
 
 /** Best first; trials that failed last, and among equals the earlier one first. */
 export function ranked(trials: readonly AutomlTrial[], greater: boolean): AutomlTrial[] {

@@ -1,6 +1,12 @@
-import type { AutomlState, AutomlTask } from './api-provisional';
+import type { AutomlTask, WorkState } from '~/api';
 
-export const taskNames: Record<AutomlTask, string> = { binary: 'Two classes', multiclass: 'Several classes', regression: 'A number' };
+const taskNames: Record<AutomlTask, string> = { binary: 'Two classes', multiclass: 'Several classes', regression: 'A number' };
+
+export const tasks = Object.keys(taskNames) as AutomlTask[];
+
+export function taskName(task: string): string {
+  return taskNames[tasks.find((t) => t === task) ?? 'regression'];
+}
 
 /** In the order in which the server tries them first. The baseline is tried always. */
 export const families = ['linear', 'boost', 'extra_trees', 'kernel', 'forest', 'network', 'neighbours'] as const;
@@ -65,9 +71,9 @@ export function greaterIsBetter(metric: string): boolean {
   return !/^(log_loss|brier|rmse|mae|mape|pinball@.*)$/.test(metric);
 }
 
-export const stateNames: Record<AutomlState, string> = { queued: 'Waiting', running: 'Running', succeeded: 'Done', failed: 'Failed', cancelled: 'Cancelled' };
+export const stateNames: Record<WorkState, string> = { queued: 'Waiting', running: 'Running', succeeded: 'Done', failed: 'Failed', cancelled: 'Cancelled' };
 
-export function isGoing(state: AutomlState | undefined): boolean {
+export function isGoing(state: WorkState | undefined): boolean {
   return state === 'queued' || state === 'running';
 }
 

@@ -1,11 +1,11 @@
 import { Link } from '@tanstack/react-router';
+import type { AutomlJob, AutomlResults } from '~/api';
 import { useProject } from '~/app/project';
 import { Card, Facts } from '~/ui/card';
 import { formatBytes, formatCount, formatDuration } from '~/ui/format';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { BarRows } from '../charts/bar-rows';
 import { useChartColours } from '../charts/colours';
-import type { AutomlJob, AutomlResults } from './api-provisional';
 import { useTrials } from './data';
 import { familyColour, familyName, greaterIsBetter, metricName, percent } from './names';
 import { score } from './score';
@@ -34,7 +34,7 @@ export default function Overview({ job, results }: { job: AutomlJob; results: Au
                 ['Best single trial', `${results.best.name}, ${score(results.best.score)}`],
                 ['Rows', results.rows.toLocaleString('en-US')],
                 ['Trials', job.trials.toLocaleString('en-US')],
-                ['Took', formatDuration(results.seconds * 1000)],
+                ['Took', formatDuration(job.seconds_used * 1000)],
                 ['Ended', results.stopped ? 'when the time was over' : 'when all trials were made'],
                 ...(job.model_bytes ? ([['Model file', formatBytes(job.model_bytes)]] as [string, string][]) : []),
               ]}
@@ -150,14 +150,14 @@ function Importance({ results }: { results: AutomlResults }) {
 function Settings({ job }: { job: AutomlJob }) {
   const s = job.settings;
   const items: [string, string][] = [
-    ['Seconds asked', String(s.seconds ?? 60)],
-    ...(s.trials ? ([['Trials at most', s.trials.toLocaleString('en-US')]] as [string, string][]) : []),
-    ['Seed', String(s.seed ?? 0)],
+    ['Seconds asked', s.seconds.toLocaleString('en-US', { maximumFractionDigits: 1 })],
+    ['Trials at most', s.trials.toLocaleString('en-US')],
+    ['Seed', String(s.seed)],
     ...(s.folds ? ([['Folds', String(s.folds)]] as [string, string][]) : []),
-    ['Set apart', percent(s.hold_out ?? 0.2, 0)],
+    ['Set apart', percent(s.hold_out, 0)],
     ...(s.time_column ? ([['Ordered by', s.time_column]] as [string, string][]) : []),
     ...(s.group_column ? ([['Grouped by', s.group_column]] as [string, string][]) : []),
-    ...(s.ignore?.length ? ([['Not learnt from', s.ignore.join(', ')]] as [string, string][]) : []),
+    ...(s.ignore.length > 0 ? ([['Not learnt from', s.ignore.join(', ')]] as [string, string][]) : []),
     ['Kinds of models', s.families?.length ? s.families.map(familyName).join(', ') : 'all'],
   ];
   return (

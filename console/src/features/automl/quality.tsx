@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'react';
+import type { AutomlReport, AutomlResults } from '~/api';
 import { Card } from '~/ui/card';
 import { cx } from '~/ui/cx';
 import { Checkbox } from '~/ui/field';
@@ -9,7 +10,6 @@ import { useChartColours } from '../charts/colours';
 import type { AxisSpec } from '../charts/frame';
 import { Legend } from '../charts/legend';
 import XyChart, { type XySeries } from '../charts/xy-chart';
-import type { AutomlReport, AutomlResults } from './api-provisional';
 import { percent } from './names';
 import { area, commonRange, confusionRows, curvePoints, fewPoints, residualShares, type CurveKind } from './report';
 import { score } from './score';

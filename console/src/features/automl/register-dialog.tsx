@@ -1,13 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { mlflowSearchRegisteredModels } from '~/api';
+import { mlflowSearchRegisteredModels, registerAutomlModel, type AutomlJob } from '~/api';
 import { useProject } from '~/app/project';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input, Textarea } from '~/ui/field';
 import { toast } from '~/ui/toast';
 import { useRefreshRegistry } from '../registry/data';
 import { aliasError, descriptionMax, modelNameError, modelNameMax } from '../registry/rules';
-import { registerAutomlModel, type AutomlJob } from './api-provisional';
 import { useRefreshAutoml } from './data';
 
 /** Puts the finished model into the registry: a first version under a new name, or the next one under a name that is there. */

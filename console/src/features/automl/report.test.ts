@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { AutomlJob, AutomlResults, ClassCurves } from './api-provisional';
+import type { AutomlCurves, AutomlJob, AutomlResults } from '~/api';
 import { commonClasses, scoreLines, settingLines } from './compare';
 import { metricName } from './names';
 import { area, commonRange, confusionRows, curvePoints, fewPoints } from './report';
 import { serveCommand, shellText } from './serve';
 import { byImportance, changedColumns, odds, readCell, sliderStep } from './what-if';
 
-const curves: ClassCurves = {
+const curves: AutomlCurves = {
   class: 'yes',
   roc: [
     { x: 0, y: 0 },
@@ -74,7 +74,7 @@ describe('the command that asks a model', () => {
 });
 
 describe('what if', () => {
-  const age = { name: 'age', kind: 'numeric', minimum: 18, maximum: 90 };
+  const age = { name: 'age', kind: 'numeric', levels: [], minimum: 18, maximum: 90 };
 
   it('moves in steps of the column', () => {
     expect(sliderStep(age, [{ age: 20 }])).toBe(1);
@@ -98,7 +98,7 @@ describe('what if', () => {
       { name: 'a', before: 0.9, after: 0.3 },
     ]);
     expect(odds({ predictions: [1, 2] })).toBeNull();
-    expect(byImportance([{ name: 'a', kind: 'numeric' }, { name: 'b', kind: 'numeric' }], [{ name: 'b', importance: 1, error: 0 }]).map((c) => c.name)).toEqual(['b', 'a']);
+    expect(byImportance([{ ...age, name: 'a' }, { ...age, name: 'b' }], [{ name: 'b', importance: 1, error: 0 }]).map((c) => c.name)).toEqual(['b', 'a']);
   });
 });
 
@@ -111,11 +111,11 @@ describe('searches side by side', () => {
     score: 1,
     best: { number: 0, name: '', family: '', score: 1 },
     rows: 1,
-    seconds: 1,
     stopped: false,
     members: [],
     columns: [],
     sample: [],
+    sample_truth: [],
     hold_out: { rows: 1, scores, curves: classes.map((name) => ({ ...curves, class: name })), coverage_asked: 0.9, coverage_seen: 0.9 },
   });
 
@@ -134,8 +134,9 @@ describe('searches side by side', () => {
   });
 
   it('leaves out settings that none of them has', () => {
-    const job: AutomlJob = { automl_id: 'a', name: 'n', dataset_id: 'd', dataset_name: 'iris', version: 1, target: 'y', settings: { seconds: 60 }, state: 'queued', progress: 0, message: '', experiment_id: '1', run_id: 'r', trials: 0, seconds_used: 0, registered: [], created_by: 'u', created_at: '' };
-    const lines = settingLines([job, { ...job, settings: { seconds: 10 } }]);
+    const settings = { seconds: 60, trials: 200, seed: 0, hold_out: 0.2, ignore: [], blend: true };
+    const job: AutomlJob = { automl_id: 'a', name: 'n', dataset_id: 'd', dataset_name: 'iris', version: 1, target: 'y', settings, state: 'queued', progress: 0, message: '', experiment_id: '1', run_id: 'r', trials: 0, seconds_used: 0, registered: [], created_by: 'u', created_at: '' };
+    const lines = settingLines([job, { ...job, settings: { ...settings, seconds: 10 } }]);
     expect(lines.find((l) => l.name === 'Seconds asked')).toEqual({ name: 'Seconds asked', values: ['60', '10'], differs: true });
     expect(lines.some((l) => l.name === 'Ordered by')).toBe(false);
   });

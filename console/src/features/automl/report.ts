@@ -1,10 +1,10 @@
-import type { AutomlReport, ClassCurves } from './api-provisional';
+import type { AutomlCurves, AutomlReport } from '~/api';
 
 export type CurveKind = 'roc' | 'precision_recall' | 'captured' | 'calibration';
 export type Point = readonly [number, number];
 
 /** A class's curve as points, in the order in which a line goes through them. */
-export function curvePoints(curves: ClassCurves, kind: CurveKind): Point[] {
+export function curvePoints(curves: AutomlCurves, kind: CurveKind): Point[] {
   switch (kind) {
     case 'roc':
       return curves.roc.map((p): Point => [p.x, p.y]);

@@ -1,10 +1,10 @@
 import { useMemo } from 'react';
+import type { AutomlTrial } from '~/api';
 import { formatCount } from '~/ui/format';
 import { useChartColours } from '../charts/colours';
 import { EChart } from '../charts/echarts';
 import { frame, tooltip } from '../charts/frame';
 import { Legend } from '../charts/legend';
-import type { AutomlTrial } from './api-provisional';
 import { searchPoints, viewRange } from './leaderboard';
 import { familyColour, familyName, metricName } from './names';
 import { score } from './score';

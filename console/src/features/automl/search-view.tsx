@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, type ReactNode } from 'react';
+import type { AutomlJob, AutomlPlan } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { useProject } from '~/app/project';
 import { Card } from '~/ui/card';
@@ -8,11 +9,10 @@ import { formatCount, formatDuration, formatNumber } from '~/ui/format';
 import { Progress } from '~/ui/progress';
 import { ErrorNote, Skeleton } from '~/ui/states';
 import { useNow } from '~/ui/time';
-import type { AutomlJob, AutomlPlan } from './api-provisional';
 import { jobQuery, useTrials } from './data';
 import { Leaderboard } from './leaderboard-table';
 import { secondsLeft } from './leaderboard';
-import { greaterIsBetter, isGoing, metricName, taskNames } from './names';
+import { greaterIsBetter, isGoing, metricName, taskName } from './names';
 import { score } from './score';
 
 const SearchPicture = lazy(() => import('./search-picture'));
@@ -112,7 +112,7 @@ export function PlanWords({ plan }: { plan: AutomlPlan }) {
   const classes = plan.classes.length > 0 ? ` (${plan.classes.slice(0, 8).join(', ')}${plan.classes.length > 8 ? ` and ${plan.classes.length - 8} more` : ''})` : '';
   return (
     <p className="max-w-4xl text-muted">
-      {taskNames[plan.task]}
+      {taskName(plan.task)}
       {classes} from {formatCount(plan.columns.length, 'column')} and {formatCount(plan.rows, 'row')}
       {plan.rows_without_target > 0 ? `, ${formatCount(plan.rows_without_target, 'row')} without a target left out` : ''}. Ranked by {metricName(plan.metric)} ({plan.greater_is_better ? 'more is better' : 'less is better'}) over{' '}
       {formatCount(plan.judging_rows, 'row')}

@@ -1,4 +1,5 @@
-import type { ModelColumn, RecordRow } from './api-provisional';
+import type { AutomlColumn } from '~/api';
+import { asCell, type RecordRow } from './cells';
 
 /** One word of a shell's command line, whatever is in it. */
 export function shellText(text: string): string {
@@ -6,8 +7,8 @@ export function shellText(text: string): string {
 }
 
 /** A row with the model's own columns only: what else is in it would not be asked for. */
-export function ownColumns(row: RecordRow, columns: readonly ModelColumn[]): RecordRow {
-  return Object.fromEntries(columns.map((c) => [c.name, row[c.name] ?? null]));
+export function ownColumns(row: Record<string, unknown>, columns: readonly AutomlColumn[]): RecordRow {
+  return Object.fromEntries(columns.map((c) => [c.name, asCell(row[c.name])]));
 }
 
 interface ServeOptions {

@@ -1,7 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { ChevronRight } from 'lucide-react';
 import { useState, type FormEvent, type ReactNode } from 'react';
-import type { DatasetVersionDetails } from '~/api';
+import { startAutoml, type DatasetVersionDetails } from '~/api';
 import { describeError } from '~/app/errors';
 import { Page, PageBody } from '~/app/page';
 import { useCan, useProject } from '~/app/project';
@@ -12,9 +12,8 @@ import { Field, Input, Select } from '~/ui/field';
 import { formatCount } from '~/ui/format';
 import { ErrorNote, Loading } from '~/ui/states';
 import { useDataset, useDatasets, useVersion, useVersions } from '../datasets/data';
-import { startAutoml } from './api-provisional';
 import { useRefreshAutoml } from './data';
-import { metricName, taskNames, usualMetric } from './names';
+import { metricName, taskName, tasks, usualMetric } from './names';
 import { emptyForm, likelyTask, metricsOf, nameMax, startBody, startErrors, type StartErrors, type StartForm } from './start';
 import { StartMore } from './start-more';
 import { TargetAdvice } from './target-advice';
@@ -239,13 +238,13 @@ function TaskChoice(part: PartProps) {
   const { form, change } = part;
   const found = likely(part);
   return (
-    <Field label="What it is" hint={form.task === '' ? (found ? `Looks like: ${taskNames[found].toLowerCase()}.` : 'Found out from the values.') : undefined}>
+    <Field label="What it is" hint={form.task === '' ? (found ? `Looks like: ${taskName(found).toLowerCase()}.` : 'Found out from the values.') : undefined}>
       {(ids) => (
-        <Select {...ids} className="h-8 max-w-full text-sm" value={form.task} onChange={(e) => change({ task: (['binary', 'multiclass', 'regression'] as const).find((t) => t === e.target.value) ?? '' })}>
+        <Select {...ids} className="h-8 max-w-full text-sm" value={form.task} onChange={(e) => change({ task: tasks.find((t) => t === e.target.value) ?? '' })}>
           <option value="">Find out</option>
-          {Object.entries(taskNames).map(([task, name]) => (
+          {tasks.map((task) => (
             <option key={task} value={task}>
-              {name}
+              {taskName(task)}
             </option>
           ))}
         </Select>

@@ -1,7 +1,5 @@
-import type { ColumnProfile, DatasetProfile } from '~/api';
+import type { AutomlTask, ColumnProfile, DatasetProfile, StartAutoml } from '~/api';
 import { formatCount } from '~/ui/format';
-import { nameError as experimentError } from '../experiments/name';
-import type { AutomlTask, StartAutoml } from './api-provisional';
 import { classMetrics, families, numberMetrics } from './names';
 
 /** What a form holds while it is filled in: numbers as they are typed. */
@@ -52,6 +50,12 @@ export function trialsError(text: string): string | null {
   return wholeError(text, 1, trialsMax);
 }
 
+/** The server's rule for names that may be left open. */
+export function wordsError(text: string): string | null {
+  if ([...text.trim()].length > nameMax) return `At most ${nameMax} characters.`;
+  return /\p{Cc}/u.test(text.trim()) ? 'No control characters.' : null;
+}
+
 export type StartErrors = Partial<Record<keyof StartForm, string>>;
 
 /** What the server would refuse, found while one types. `profile` is absent until the data is known. */
@@ -69,11 +73,11 @@ export function startErrors(form: StartForm, profile?: DatasetProfile): StartErr
   put('seconds', secondsError(form.seconds));
   put('trials', trialsError(form.trials));
   put('seed', wholeError(form.seed, 0, Number.MAX_SAFE_INTEGER));
-  put('folds', wholeError(form.folds, 1, 100));
+  put('folds', wholeError(form.folds, 1, 20));
   const share = Number(form.holdOut);
   if (form.holdOut.trim() === '' || !(share >= 0 && share <= 50)) put('holdOut', 'From 0 to 50 percent.');
-  if ([...form.name.trim()].length > nameMax) put('name', `At most ${nameMax} characters.`);
-  if (form.experiment.trim() !== '') put('experiment', experimentError(form.experiment.trim()));
+  put('name', wordsError(form.name));
+  put('experiment', wordsError(form.experiment));
   if (form.families.length === 0) put('families', 'At least one kind of model.');
   if (form.time !== '' && form.time === form.target) put('time', 'The target cannot order the rows.');
   const time = column(form.time);

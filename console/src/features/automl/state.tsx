@@ -1,11 +1,11 @@
+import type { WorkState } from '~/api';
 import { Badge } from '~/ui/status';
-import type { AutomlState } from './api-provisional';
 import { familyColour, familyName, stateNames } from './names';
 import { useChartColours } from '../charts/colours';
 
 const tones = { queued: 'neutral', running: 'accent', succeeded: 'neutral', failed: 'danger', cancelled: 'warn' } as const;
 
-export function JobState({ state }: { state: AutomlState }) {
+export function JobState({ state }: { state: WorkState }) {
   return <Badge tone={tones[state]}>{stateNames[state]}</Badge>;
 }
 

@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { RotateCcw } from 'lucide-react';
 import { useEffect, useState } from 'react';
+import { predictWithAutomlModel, type AutomlJob, type AutomlResults, type PredictedRows } from '~/api';
 import { describeError } from '~/app/errors';
 import { useProject } from '~/app/project';
 import { Button } from '~/ui/button';
@@ -10,13 +11,13 @@ import { formatCount } from '~/ui/format';
 import { Empty, ErrorNote, Skeleton } from '~/ui/states';
 import { useChartColours } from '../charts/colours';
 import { RowChoice } from '../explanations/controls';
-import { predictWithAutomlModel, type AutomlJob, type AutomlPredictions, type AutomlResults, type RecordRow } from './api-provisional';
 import { Counterfactual } from './counterfactual';
 import { percent } from './names';
 import { score } from './score';
 import { ownColumns } from './serve';
 import { byImportance, changedColumns, odds } from './what-if';
 import { WhatIfField } from './what-if-field';
+import type { RecordRow } from './cells';
 
 const route = getRouteApi('/session/p/$project/automl/$automlId');
 
@@ -32,18 +33,20 @@ export default function TryTab({ job, results }: { job: AutomlJob; results: Auto
   const at = Math.min(search.row ?? 0, results.sample.length - 1);
   const row = results.sample[at];
   if (!row) return <Empty title="There is no row to begin with">The results of this search carry no sample of its table.</Empty>;
-  return <Try key={at} job={job} results={results} row={ownColumns(row, results.columns)} at={at} onRow={(next) => void navigate({ search: (s) => ({ ...s, row: next || undefined }), replace: true })} />;
+  return <Try key={at} job={job} results={results} row={ownColumns(row, results.columns)} truth={results.sample_truth[at] ?? null} at={at} onRow={(next) => void navigate({ search: (s) => ({ ...s, row: next || undefined }), replace: true })} />;
 }
 
 interface TryProps {
   job: AutomlJob;
   results: AutomlResults;
   row: RecordRow;
+  /** What the row is in truth. */
+  truth: string | null;
   at: number;
   onRow: (row: number) => void;
 }
 
-function Try({ job, results, row, at, onRow }: TryProps) {
+function Try({ job, results, row, truth, at, onRow }: TryProps) {
   const [values, setValues] = useState(row);
   const [all, setAll] = useState(false);
   const columns = byImportance(results.columns, results.importance);
@@ -76,7 +79,7 @@ function Try({ job, results, row, at, onRow }: TryProps) {
       </Card>
       <div className="grid gap-4 max-lg:contents lg:sticky lg:top-0">
         <Card title="The model says" className="max-lg:order-1">
-          <Prediction id={job.automl_id} row={row} values={values} changed={changed.length} />
+          <Prediction id={job.automl_id} row={row} values={values} changed={changed.length} truth={truth} />
         </Card>
         <div className="max-lg:order-3">
           <Counterfactual job={job} results={results} row={row} onApply={(changes) => setValues({ ...row, ...changes })} />
@@ -96,7 +99,7 @@ function useRested<T>(value: T): T {
   return rested;
 }
 
-function Prediction({ id, row, values, changed }: { id: string; row: RecordRow; values: RecordRow; changed: number }) {
+function Prediction({ id, row, values, changed, truth }: { id: string; row: RecordRow; values: RecordRow; changed: number; truth: string | null }) {
   const project = useProject();
   const asked = useRested(values);
   const said = useQuery({
@@ -110,12 +113,17 @@ function Prediction({ id, row, values, changed }: { id: string; row: RecordRow; 
   return (
     <div role="status" aria-busy={said.isFetching || asked !== values} className={said.isFetching || asked !== values ? 'opacity-60' : ''}>
       <Said predictions={said.data} />
-      <p className="mt-3 text-xs text-faint">{changed === 0 ? 'The row as it is. Change a value to see what follows.' : `${formatCount(changed, 'column')} changed.`}</p>
+      {truth === null ? null : (
+        <p className="mt-2 text-muted">
+          In truth the row is <b className="font-medium text-ink wrap-anywhere">{Number.isFinite(Number(truth)) && truth !== '' ? score(Number(truth)) : truth}</b>
+        </p>
+      )}
+      <p className="mt-2 text-xs text-faint">{changed === 0 ? 'The row as it is. Change a value to see what follows.' : `${formatCount(changed, 'column')} changed.`}</p>
     </div>
   );
 }
 
-function Said({ predictions }: { predictions: AutomlPredictions }) {
+function Said({ predictions }: { predictions: PredictedRows }) {
   const [before, after] = predictions.predictions;
   const classes = odds(predictions);
   if (classes) {

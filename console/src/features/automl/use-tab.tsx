@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Box, Download, KeyRound } from 'lucide-react';
 import { useState } from 'react';
-import { createKey } from '~/api';
+import { createKey, downloadAutomlModel, type AutomlJob, type AutomlRegistered, type AutomlResults } from '~/api';
 import { describeError } from '~/app/errors';
 import { Needs } from '~/app/needs';
 import { useProject } from '~/app/project';
@@ -15,7 +15,6 @@ import { Select } from '~/ui/field';
 import { formatBytes } from '~/ui/format';
 import { ErrorNote } from '~/ui/states';
 import { Badge } from '~/ui/status';
-import { downloadAutomlModel, type AutomlJob, type AutomlRegistration, type AutomlResults } from './api-provisional';
 import { modelUrl } from './data';
 import { RegisterDialog } from './register-dialog';
 import { ownColumns, serveCommand } from './serve';
@@ -54,7 +53,7 @@ export default function UseTab({ job, results }: { job: AutomlJob; results: Auto
   );
 }
 
-function RegisteredLink({ registered }: { registered: AutomlRegistration }) {
+function RegisteredLink({ registered }: { registered: AutomlRegistered }) {
   const project = useProject();
   return (
     <Link to="/p/$project/models/$name/versions/$version" params={{ project, name: registered.name, version: registered.version }} className="hover:underline">

@@ -1,17 +1,18 @@
 import { useId } from 'react';
+import type { AutomlColumn } from '~/api';
 import { cx } from '~/ui/cx';
 import { Input, Select } from '~/ui/field';
 import { formatNumber } from '~/ui/format';
 import { cellText } from '../explanations/shape';
-import type { Cell, ModelColumn, RecordRow } from './api-provisional';
 import { cellInput, readCell, sliderStep } from './what-if';
+import type { Cell } from './cells';
 
 interface WhatIfFieldProps {
-  column: ModelColumn;
+  column: AutomlColumn;
   /** The row's own value. */
   was: Cell;
   value: Cell;
-  sample: readonly RecordRow[];
+  sample: readonly Record<string, unknown>[];
   onChange: (cell: Cell) => void;
 }
 
@@ -36,7 +37,7 @@ export function WhatIfField({ column, was, value, sample, onChange }: WhatIfFiel
   );
 }
 
-function Control({ id, column, value, sample, put }: { id: string; column: ModelColumn; value: Cell; sample: readonly RecordRow[]; put: (text: string) => void }) {
+function Control({ id, column, value, sample, put }: { id: string; column: AutomlColumn; value: Cell; sample: readonly Record<string, unknown>[]; put: (text: string) => void }) {
   const { kind, levels, minimum, maximum } = column;
   if (kind === 'numeric') {
     const slides = minimum !== null && minimum !== undefined && maximum !== null && maximum !== undefined && maximum > minimum;

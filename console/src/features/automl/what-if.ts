@@ -1,13 +1,14 @@
-import type { AutomlPredictions, Cell, ColumnImportance, ModelColumn, RecordRow } from './api-provisional';
+import type { AutomlColumn, AutomlImportance, PredictedRows } from '~/api';
+import type { Cell, RecordRow } from './cells';
 
 /** The columns that count most come first; without importances they stay in the order of the table. */
-export function byImportance(columns: readonly ModelColumn[], importance: readonly ColumnImportance[] | null | undefined): ModelColumn[] {
+export function byImportance(columns: readonly AutomlColumn[], importance: readonly AutomlImportance[] | null | undefined): AutomlColumn[] {
   const worth = new Map((importance ?? []).map((c) => [c.name, c.importance]));
   return [...columns].sort((a, b) => (worth.get(b.name) ?? 0) - (worth.get(a.name) ?? 0));
 }
 
 /** How far a slider moves at once: whole numbers where the table has no others, else a two-hundredth of the range, rounded. */
-export function sliderStep(column: ModelColumn, sample: readonly RecordRow[]): number {
+export function sliderStep(column: AutomlColumn, sample: readonly Record<string, unknown>[]): number {
   const { minimum, maximum } = column;
   if (minimum === null || minimum === undefined || maximum === null || maximum === undefined || !(maximum > minimum)) return 1;
   const values = sample.flatMap((row) => {
@@ -45,7 +46,7 @@ export interface Odds {
 }
 
 /** Probabilities of the row as it was and as it is now, the likeliest now first; null for numbers. */
-export function odds(predictions: AutomlPredictions): Odds[] | null {
+export function odds(predictions: PredictedRows): Odds[] | null {
   const [before, after] = predictions.probabilities ?? [];
   const classes = predictions.classes ?? [];
   if (!before || !after || classes.length === 0) return null;

@@ -1,12 +1,11 @@
+import type { AnchorRows } from '~/api';
 import { Card } from '~/ui/card';
 import { Table, Td, Th, Tr } from '~/ui/table';
-import type { AnchorResult } from '../automl/api-provisional';
 import { percent } from '../automl/names';
 import { Note } from './controls';
-import { Said } from './said';
 
 /** Conditions that hold a prediction in its place. */
-export default function AnchorView({ result }: { result: AnchorResult }) {
+export default function AnchorView({ result }: { result: AnchorRows }) {
   return (
     <Card flush title="What keeps the prediction as it is">
       <Table label="Anchors">
@@ -24,9 +23,7 @@ export default function AnchorView({ result }: { result: AnchorResult }) {
             // Rows have no name but their place.
             <Tr key={at}>
               <Td className="text-right text-faint">{at + 1}</Td>
-              <Td>
-                <Said of={row.prediction} />
-              </Td>
+              <Td className="font-medium wrap-anywhere">{row.prediction}</Td>
               <Td className="min-w-48 wrap-anywhere">
                 {row.rule.length === 0 ? (
                   <span className="text-muted">whatever happens: it nearly always says so</span>
@@ -39,7 +36,10 @@ export default function AnchorView({ result }: { result: AnchorResult }) {
                   ))
                 )}
               </Td>
-              <Td className="text-right">{percent(row.precision)}</Td>
+              <Td className={row.reached ? 'text-right' : 'text-right text-warn'} title={row.reached ? undefined : 'Less than was wanted: these conditions came nearest'}>
+                {percent(row.precision)}
+                {row.reached ? null : <span className="sr-only">, less than was wanted</span>}
+              </Td>
               <Td className="text-right">{percent(row.coverage)}</Td>
             </Tr>
           ))}

@@ -3,7 +3,7 @@ import { formatCount, formatNumber } from '~/ui/format';
 import { useChartColours } from '../charts/colours';
 import { EChart } from '../charts/echarts';
 import { tooltip } from '../charts/frame';
-import { beeswarm, cellText, fewRows, partsOf, standing, type Attributions } from './shape';
+import { beeswarm, cellText, fewRows, partsOf, standing, type Parts } from './shape';
 
 /** Rows drawn: more points hide each other. */
 const rowsMax = 600;
@@ -11,7 +11,7 @@ const rowsMax = 600;
 export const lowToHigh = ['#3b82f6', '#a855f7', '#ef4444'];
 
 interface BeeswarmProps {
-  of: Attributions;
+  of: Parts;
   output: number;
   columns: readonly { column: number; name: string }[];
   onPick: (row: number) => void;

@@ -1,5 +1,6 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { ArrowDown, ArrowUp, GitCompareArrows } from 'lucide-react';
+import type { ComparedExplanations, Explanation } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Page, PageBody } from '~/app/page';
 import { useProject } from '~/app/project';
@@ -8,7 +9,6 @@ import { Select } from '~/ui/field';
 import { formatNumber } from '~/ui/format';
 import { Empty, Loading } from '~/ui/states';
 import { Table, Td, Th, Tr } from '~/ui/table';
-import type { Explanation, ExplanationComparison } from '../automl/api-provisional';
 import { useChartColours } from '../charts/colours';
 import { Legend } from '../charts/legend';
 import { useComparison, useExplanation, useExplanations } from './data';
@@ -78,7 +78,7 @@ function Side({ label, id, offered, onChange }: { label: string; id: string | un
   );
 }
 
-function Compared({ comparison }: { comparison: ExplanationComparison }) {
+function Compared({ comparison }: { comparison: ComparedExplanations }) {
   const colours = useChartColours();
   const rows = rankMoves(comparison);
   const sides = [
@@ -86,11 +86,19 @@ function Compared({ comparison }: { comparison: ExplanationComparison }) {
     { name: 'Right', colour: colours.accent, of: (r: (typeof rows)[number]) => r.right },
   ];
   // Each side has its own scale: log-odds and probabilities cannot share one.
-  const most = sides.map((side) => Math.max(0, ...rows.map((r) => Math.abs(side.of(r)))));
+  const most = sides.map((side) => Math.max(0, ...rows.map((r) => Math.abs(side.of(r) ?? 0))));
   return (
     <>
       <p className="mb-4 text-muted">
-        How alike the two orders are: <b className="font-semibold text-ink">{formatNumber(Number(comparison.correlation.toPrecision(3)))}</b> (1: the same, 0: nothing in common, −1: reversed). Each side has its own scale.
+        How alike the two orders are:{' '}
+        {comparison.correlation === null || comparison.correlation === undefined ? (
+          'too few columns are known to both to say.'
+        ) : (
+          <>
+            <b className="font-semibold text-ink">{formatNumber(Number(comparison.correlation.toPrecision(3)))}</b> (1: the same, 0: nothing in common, −1: reversed).
+          </>
+        )}{' '}
+        Each side has its own scale.
       </p>
       <Legend label="Sides" items={sides.map((side) => ({ id: side.name, name: side.name, colour: side.colour }))} />
       <Card flush title="Columns, by their rank on the left" className="mt-2">
@@ -107,9 +115,9 @@ function Compared({ comparison }: { comparison: ExplanationComparison }) {
             {rows.map((r) => (
               <Tr key={r.name}>
                 <Td className="max-w-48 font-medium wrap-anywhere">{r.name}</Td>
-                <Td className="text-right">{r.left_rank}</Td>
+                <Td className="text-right">{r.left_rank ?? '–'}</Td>
                 <Td className="whitespace-nowrap">
-                  {r.right_rank} <Moved by={r.moved} />
+                  {r.right_rank ?? '–'} <Moved by={r.moved ?? 0} />
                 </Td>
                 <Td>
                   {sides.map((side, at) => (
@@ -125,15 +133,16 @@ function Compared({ comparison }: { comparison: ExplanationComparison }) {
   );
 }
 
-function Bar({ label, value, most, colour }: { label: string; value: number; most: number; colour: string }) {
+function Bar({ label, value, most, colour }: { label: string; value: number | null | undefined; most: number; colour: string }) {
+  const there = value !== null && value !== undefined;
   return (
     <div className="flex items-center gap-2">
       <svg aria-hidden viewBox="0 0 100 10" preserveAspectRatio="none" className="block h-2.5 min-w-12 flex-1">
-        <rect x={0} y={1} width={most > 0 ? (Math.abs(value) / most) * 100 : 0} height={8} fill={colour} />
+        <rect x={0} y={1} width={there && most > 0 ? (Math.abs(value) / most) * 100 : 0} height={8} fill={colour} />
       </svg>
       <span className="w-16 shrink-0 text-right text-xs">
         <span className="sr-only">{label} </span>
-        {formatNumber(Number(value.toPrecision(4)))}
+        {there ? formatNumber(Number(value.toPrecision(4))) : '–'}
       </span>
     </div>
   );

@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { compareExplanations, getExplanation, listExplanations } from '~/api';
 import { useProject } from '~/app/project';
-import { compareExplanations, getExplanation, listExplanations } from '../automl/api-provisional';
 import { isGoing } from '../automl/names';
 
 /** How often what is being explained is looked at. */

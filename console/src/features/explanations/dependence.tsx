@@ -3,10 +3,10 @@ import { formatCount, formatNumber } from '~/ui/format';
 import { useChartColours } from '../charts/colours';
 import { EChart } from '../charts/echarts';
 import { frame, tooltip } from '../charts/frame';
-import { cellText, dependence, type Attributions } from './shape';
+import { cellText, dependence, type Parts } from './shape';
 
 interface DependenceProps {
-  of: Attributions;
+  of: Parts;
   output: number;
   column: number;
   onPick: (row: number) => void;

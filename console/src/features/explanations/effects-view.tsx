@@ -1,8 +1,8 @@
 import { useMemo } from 'react';
+import type { ColumnEffect, ColumnEffects } from '~/api';
 import { Card } from '~/ui/card';
 import { formatCount, formatNumber } from '~/ui/format';
 import { Table, Td, Th, Tr } from '~/ui/table';
-import type { EffectColumn, EffectsResult } from '../automl/api-provisional';
 import { BarRows } from '../charts/bar-rows';
 import { useChartColours } from '../charts/colours';
 import XyChart, { type XySeries } from '../charts/xy-chart';
@@ -11,48 +11,48 @@ import type { PartsProps } from './explanation-view';
 import { effectLines, firstOutput } from './shape';
 
 /** What happens to the prediction when a column is set to one value after the other. */
-export default function EffectsView({ result, parts, onParts }: PartsProps & { result: EffectsResult }) {
-  const output = firstOutput(result.outputs, parts.output);
-  // Lines of single rows are those of one output, and of no other.
-  const rows = result.outputs.length === 1 || result.ice_output === result.outputs[output];
+export default function EffectsView({ result, parts, onParts }: PartsProps & { result: ColumnEffects }) {
+  // The output whose single rows are told is looked at first.
+  const told = result.columns[0]?.ice_output;
+  const output = parts.output === undefined && told !== undefined ? told : firstOutput(result.outputs, parts.output);
   return (
     <div className="grid gap-4">
       <div className="flex flex-wrap items-center justify-between gap-3 text-muted">
         <p>
-          {formatCount(result.columns.length, 'column')}, each set to values it has in the table while all others stay as they are{result.outputs.length > 1 ? `: the probability of ${result.outputs[output]}` : ''}.
+          {formatCount(result.columns.length, 'column')}, each set to values it has in the table while all others stay as they are{result.outputs.length > 1 ? `: ${result.outputs[output]}` : ''}.
         </p>
         <OutputChoice outputs={result.outputs} output={output} onChange={(o) => onParts({ output: o })} />
       </div>
       {result.columns.map((c) => (
-        <Effect key={c.name} column={c} output={output} rows={rows} />
+        <Effect key={c.name} column={c} output={output} />
       ))}
     </div>
   );
 }
 
-function Effect({ column, output, rows }: { column: EffectColumn; output: number; rows: boolean }) {
+function Effect({ column, output }: { column: ColumnEffect; output: number }) {
   const colours = useChartColours();
-  const lines = useMemo(() => effectLines(column, output), [column, output]);
+  const lines = useMemo(() => effectLines(column, output, formatNumber), [column, output]);
   const dependence = useMemo<XySeries[]>(
     () => [
-      ...(rows ? lines.ice.map((points) => ({ name: 'One row', colour: colours.axis, faint: true, points })) : []),
+      ...lines.ice.map((points) => ({ name: 'One row', colour: colours.axis, faint: true, points })),
       { name: 'On average', colour: colours.accent, markers: lines.average.length < 40, points: lines.average },
     ],
-    [lines, rows, colours],
+    [lines, colours],
   );
-  const accumulated = useMemo<XySeries[] | null>(() => (lines.ale ? [{ name: 'Accumulated', colour: colours.of(2), markers: true, points: lines.ale }] : null), [lines, colours]);
+  const accumulated = useMemo<XySeries[] | null>(() => (lines.ale ? [{ name: 'Accumulated', colour: colours.of(2), markers: true, points: lines.ale.points }] : null), [lines, colours]);
   if (lines.words) return <Words name={column.name} words={lines.words} average={lines.average} ale={lines.ale} />;
   return (
     <div className="grid gap-4 lg:grid-cols-2">
       <Card title={column.name}>
         <XyChart
-          label={`Mean prediction when ${column.name} is set, from ${formatNumber(lines.average[0]?.[0])} to ${formatNumber(lines.average.at(-1)?.[0])}${rows && lines.ice.length > 0 ? `, and ${formatCount(lines.ice.length, 'single row')}` : ''}`}
+          label={`Mean prediction when ${column.name} is set, from ${formatNumber(lines.average[0]?.[0])} to ${formatNumber(lines.average.at(-1)?.[0])}${lines.ice.length > 0 ? `, and ${formatCount(lines.ice.length, 'single row')}` : ''}`}
           x={{ name: column.name }}
           y={{ name: 'Prediction' }}
           series={dependence}
           height={240}
         />
-        <Note>Partial dependence{rows && lines.ice.length > 0 ? `; the thin lines are ${formatCount(lines.ice.length, 'single row')}. Where they cross or fan out, other columns matter too` : ''}.</Note>
+        <Note>Partial dependence{lines.ice.length > 0 ? `; the thin lines are ${formatCount(lines.ice.length, 'single row')}. Where they cross or fan out, other columns matter too` : ''}.</Note>
       </Card>
       {accumulated ? (
         <Card title={`${column.name}, accumulated`}>
@@ -65,9 +65,9 @@ function Effect({ column, output, rows }: { column: EffectColumn; output: number
 }
 
 /** Words have no order and no line: a bar for each, and its change where that was found. */
-function Words({ name, words, average, ale }: { name: string; words: string[]; average: (readonly [number, number])[]; ale: (readonly [number, number])[] | null }) {
+function Words({ name, words, average, ale }: { name: string; words: string[]; average: (readonly [number, number])[]; ale: ReturnType<typeof effectLines>['ale'] }) {
   const colours = useChartColours();
-  const value = (points: (readonly [number, number])[] | null, at: number) => points?.find((p) => p[0] === at)?.[1];
+  const value = (points: (readonly [number, number])[], at: number) => points.find((p) => p[0] === at)?.[1];
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
       <Card title={name}>
@@ -88,10 +88,10 @@ function Words({ name, words, average, ale }: { name: string; words: string[]; a
               </tr>
             </thead>
             <tbody>
-              {words.map((word, at) => (
+              {(ale.words ?? words).map((word, at) => (
                 <Tr key={word}>
                   <Td className="wrap-anywhere">{word}</Td>
-                  <Td className="text-right">{formatNumber(Number((value(ale, at) ?? 0).toPrecision(4)))}</Td>
+                  <Td className="text-right">{formatNumber(Number((value(ale.points, at) ?? 0).toPrecision(4)))}</Td>
                 </Tr>
               ))}
             </tbody>

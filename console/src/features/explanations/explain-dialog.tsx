@@ -1,7 +1,6 @@
 import { useState } from 'react';
+import { createExplanation, type AutomlJob, type AutomlResults, type Explanation, type ExplanationKind } from '~/api';
 import { FormDialog } from '~/ui/dialog';
-import type { AutomlJob, AutomlResults, Explanation, ExplanationKind } from '../automl/api-provisional';
-import { createExplanation } from '../automl/api-provisional';
 import { useRefreshExplanations } from './data';
 import { ExplainFields } from './explain-fields';
 import { explainBody, explainErrors, explainForm, kindNames, predictsNumbers } from './request';

@@ -1,7 +1,8 @@
+import type { ShapMethod } from '~/api';
 import { Checkbox, Field, Input, Select } from '~/ui/field';
 import { useDataset, useDatasets } from '../datasets/data';
-import type { ExplanationMethod } from '../automl/api-provisional';
-import { kindNotes, methodNames, nameMax, type ExplainErrors, type ExplainForm } from './request';
+import { nameMax } from '../automl/start';
+import { kindNotes, methodNames, wantOf, type ExplainErrors, type ExplainForm } from './request';
 
 interface ExplainFieldsProps {
   form: ExplainForm;
@@ -44,7 +45,7 @@ export function ExplainFields({ form, errors, change, sample, classes, numbers, 
       {form.kind === 'shap' ? (
         <Field label="Method">
           {(ids) => (
-            <Select {...ids} className={boxClass} value={form.method} onChange={(e) => change({ method: (Object.keys(methodNames) as ExplanationMethod[]).find((m) => m === e.target.value) ?? 'auto' })}>
+            <Select {...ids} className={boxClass} value={form.method} onChange={(e) => change({ method: (Object.keys(methodNames) as ShapMethod[]).find((m) => m === e.target.value) ?? 'auto' })}>
               {Object.entries(methodNames).map(([method, name]) => (
                 <option key={method} value={method}>
                   {name}
@@ -54,7 +55,7 @@ export function ExplainFields({ form, errors, change, sample, classes, numbers, 
           )}
         </Field>
       ) : null}
-      {form.kind === 'effects' && columns.length > 0 ? <Columns form={form} change={change} columns={columns} /> : null}
+      {form.kind === 'effects' && columns.length > 0 ? <Columns form={form} errors={errors} change={change} columns={columns} /> : null}
       {form.kind === 'importance' ? (
         <Field label="Column with the truth" optional error={errors.target} hint="Left open: the column the model was made to predict.">
           {(ids) => <Input {...ids} value={form.target} onChange={(e) => change({ target: e.target.value })} />}
@@ -105,7 +106,7 @@ function DatasetRows({ form, errors, change }: PartProps) {
   );
 }
 
-function Columns({ form, change, columns }: Pick<ExplainFieldsProps, 'form' | 'change' | 'columns'>) {
+function Columns({ form, errors, change, columns }: Pick<ExplainFieldsProps, 'form' | 'errors' | 'change' | 'columns'>) {
   return (
     <fieldset>
       <legend className="pb-1 text-xs font-medium text-muted">
@@ -116,30 +117,50 @@ function Columns({ form, change, columns }: Pick<ExplainFieldsProps, 'form' | 'c
           <Checkbox key={c} label={c} showLabel checked={form.columns.includes(c)} onChange={(e) => change({ columns: columns.filter((x) => (x === c ? e.target.checked : form.columns.includes(x))) })} />
         ))}
       </div>
+      {errors.columns ? (
+        <p role="alert" className="mt-1 text-xs text-danger">
+          {errors.columns}
+        </p>
+      ) : null}
     </fieldset>
   );
 }
 
-function Wanted({ form, errors, change, classes, numbers }: PartProps & Pick<ExplainFieldsProps, 'classes' | 'numbers'>) {
-  if (classes.length > 0) {
-    return (
-      <Field label="What it should say" error={errors.wanted}>
-        {(ids) => (
-          <Select {...ids} className={boxClass} value={form.wanted} onChange={(e) => change({ wanted: e.target.value })}>
-            <option value="">Anything else</option>
-            {classes.map((c) => (
-              <option key={c} value={c}>
-                {c}
-              </option>
-            ))}
-          </Select>
-        )}
-      </Field>
-    );
-  }
+export function Wanted({ form, errors, change, classes, numbers }: PartProps & Pick<ExplainFieldsProps, 'classes' | 'numbers'>) {
+  const want = wantOf(form, numbers);
   return (
-    <Field label="What it should say" optional={numbers !== true} error={form.wanted === '' ? null : errors.wanted} hint={numbers === true ? 'From one value to another, such as 10 to 20.' : 'A class, or two numbers such as 10 to 20.'}>
-      {(ids) => <Input {...ids} value={form.wanted} onChange={(e) => change({ wanted: e.target.value })} />}
-    </Field>
+    <div className="flex flex-wrap items-start gap-3">
+      {numbers === false ? null : (
+        <Field label="It should say">
+          {(ids) => (
+            <Select {...ids} className={boxClass} value={want} onChange={(e) => change({ want: (['class', 'at_least', 'at_most'] as const).find((w) => w === e.target.value) ?? 'class', wanted: '' })}>
+              {numbers === true ? null : <option value="class">the class</option>}
+              <option value="at_least">at least</option>
+              <option value="at_most">at most</option>
+            </Select>
+          )}
+        </Field>
+      )}
+      <div className="min-w-40 flex-1">
+        {want === 'class' && classes.length > 0 ? (
+          <Field label="Class it should say">
+            {(ids) => (
+              <Select {...ids} className={boxClass} value={form.wanted} onChange={(e) => change({ wanted: e.target.value })}>
+                <option value="">any other</option>
+                {classes.map((c) => (
+                  <option key={c} value={c}>
+                    {c}
+                  </option>
+                ))}
+              </Select>
+            )}
+          </Field>
+        ) : (
+          <Field label={want === 'class' ? 'Class' : 'Number'} optional={want === 'class'} error={form.wanted === '' ? null : errors.wanted} hint={want === 'class' ? 'Left open: any other than now.' : undefined}>
+            {(ids) => <Input {...ids} {...(want === 'class' ? {} : { inputMode: 'decimal' as const })} value={form.wanted} onChange={(e) => change({ wanted: e.target.value })} />}
+          </Field>
+        )}
+      </div>
+    </div>
   );
 }

@@ -1,17 +1,18 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { GitCompareArrows, Trash2 } from 'lucide-react';
 import { useState } from 'react';
+import { deleteExplanation, type Explanation } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Needs } from '~/app/needs';
 import { Page } from '~/app/page';
 import { useProject } from '~/app/project';
 import { Button, buttonClass } from '~/ui/button';
 import { FormDialog } from '~/ui/dialog';
+import { formatCount } from '~/ui/format';
 import { Loading } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { toast } from '~/ui/toast';
 import { Ago } from '~/ui/time';
-import { deleteExplanation, type Explanation } from '../automl/api-provisional';
 import { JobState } from '../automl/state';
 import { useExplanation, useRefreshExplanations } from './data';
 import { ExplanationView } from './explanation-view';
@@ -70,21 +71,16 @@ export function ExplanationPage() {
   );
 }
 
-/** Which rows were asked about, as far as the request says it in a way that is known here. */
+/** Which rows were asked about. */
 function Asked({ explanation }: { explanation: Explanation }) {
   const project = useProject();
-  const rows: unknown = explanation.request['rows'];
-  if (typeof rows !== 'object' || rows === null) return null;
-  if ('records' in rows && Array.isArray(rows.records)) return <span>{rows.records.length.toLocaleString('en-US')} given rows</span>;
-  if (!('dataset_id' in rows) || typeof rows.dataset_id !== 'string') return null;
-  const count = 'count' in rows && typeof rows.count === 'number' ? `${rows.count.toLocaleString('en-US')} rows` : 'rows';
-  const first = 'first' in rows && typeof rows.first === 'number' ? ` from row ${rows.first + 1}` : '';
-  const version = 'version' in rows && typeof rows.version === 'number' ? { version: rows.version } : {};
+  const { dataset_id: datasetId, version, first, count } = explanation;
+  if (!datasetId) return <span>{formatCount(count, 'given row')}</span>;
   return (
     <span>
-      {count}
-      {first} of a{' '}
-      <Link to="/p/$project/datasets/$datasetId" params={{ project, datasetId: rows.dataset_id }} search={version} className="text-accent underline underline-offset-2">
+      up to {formatCount(count, 'row')}
+      {first > 0 ? ` from row ${(first + 1).toLocaleString('en-US')}` : ''} of a{' '}
+      <Link to="/p/$project/datasets/$datasetId" params={{ project, datasetId }} search={version ? { version } : {}} className="text-accent underline underline-offset-2">
         dataset
       </Link>
     </span>

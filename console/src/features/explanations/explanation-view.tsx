@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
+import type { Explanation, ExplanationResult } from '~/api';
 import type { ExplanationParts } from '~/app/searches';
 import { ErrorNote, Loading } from '~/ui/states';
-import type { Explanation, ExplanationResult } from '../automl/api-provisional';
 import { isGoing } from '../automl/names';
 
 const ShapView = lazy(() => import('./shap-view'));

@@ -1,6 +1,7 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { GitCompareArrows, Lightbulb, Plus, Search } from 'lucide-react';
 import { useState } from 'react';
+import type { Explanation } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { Needs } from '~/app/needs';
 import { Page } from '~/app/page';
@@ -14,7 +15,6 @@ import { Empty, Loading } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
-import type { Explanation } from '../automl/api-provisional';
 import { AutomlTabs } from '../automl/automl-tabs';
 import { useJobs } from '../automl/data';
 import { JobState } from '../automl/state';

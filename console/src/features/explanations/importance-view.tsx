@@ -1,6 +1,6 @@
+import type { ColumnImportances } from '~/api';
 import { Card } from '~/ui/card';
 import { formatCount } from '~/ui/format';
-import type { ImportanceResult } from '../automl/api-provisional';
 import { metricName } from '../automl/names';
 import { score } from '../automl/score';
 import { BarRows } from '../charts/bar-rows';
@@ -10,7 +10,7 @@ import { Note } from './controls';
 const columnsMax = 40;
 
 /** How much worse the model becomes without what a column tells. */
-export default function ImportanceView({ result }: { result: ImportanceResult }) {
+export default function ImportanceView({ result }: { result: ColumnImportances }) {
   const colours = useChartColours();
   const columns = [...result.columns].sort((a, b) => b.importance - a.importance);
   return (

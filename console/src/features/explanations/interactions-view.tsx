@@ -1,7 +1,7 @@
+import type { InteractionStrengths } from '~/api';
 import { Card } from '~/ui/card';
 import { formatNumber } from '~/ui/format';
 import { Table, Td, Th, Tr } from '~/ui/table';
-import type { InteractionsResult } from '../automl/api-provisional';
 import { Note } from './controls';
 import { strongestPairs } from './shape';
 
@@ -12,7 +12,7 @@ const listed = 30;
 const names = 5;
 
 /** Which columns count together for other than the sum of what they count alone. */
-export default function InteractionsView({ result }: { result: InteractionsResult }) {
+export default function InteractionsView({ result }: { result: InteractionStrengths }) {
   const pairs = strongestPairs(result.features, result.strength, listed);
   // The columns that take part in the strongest pairs, in that order.
   const shown = [...new Set(strongestPairs(result.features, result.strength, Number.POSITIVE_INFINITY).flatMap((p) => [p.a, p.b]))].slice(0, gridMax);

@@ -1,6 +1,6 @@
+import type { Attributions } from '~/api';
 import { Card } from '~/ui/card';
 import { formatCount, formatNumber } from '~/ui/format';
-import type { LimeResult } from '../automl/api-provisional';
 import { percent } from '../automl/names';
 import { BarRows } from '../charts/bar-rows';
 import { useChartColours } from '../charts/colours';
@@ -11,7 +11,7 @@ import { cellText, firstOutput, rowParts, weightiest } from './shape';
 const columnsMax = 15;
 
 /** LIME: a linear model around each row. Its coefficients do not add up to the prediction, so no waterfall is drawn. */
-export default function LimeView({ result, parts, onParts }: PartsProps & { result: LimeResult }) {
+export default function LimeView({ result, parts, onParts }: PartsProps & { result: Attributions }) {
   const colours = useChartColours();
   const output = firstOutput(result.outputs, parts.output);
   const rows = result.values.length;

@@ -1,4 +1,4 @@
-import type { ModelRef } from '../automl/api-provisional';
+import type { ModelChoice } from '~/api';
 import { aliasError, modelNameError } from '../registry/rules';
 
 /** A model while it is being chosen. */
@@ -35,7 +35,7 @@ export function modelErrors(form: ModelForm): Partial<Record<keyof ModelForm, st
   return errors;
 }
 
-export function modelRef(form: ModelForm): ModelRef {
+export function modelRef(form: ModelForm): ModelChoice {
   const version = form.version.trim();
   switch (form.kind) {
     case 'automl':

@@ -1,10 +1,10 @@
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import { createExplanation } from '~/api';
 import { useProject } from '~/app/project';
 import { explanationKinds } from '~/app/searches';
 import { FormDialog } from '~/ui/dialog';
 import { Field, Input, Select } from '~/ui/field';
-import { createExplanation } from '../automl/api-provisional';
 import { useJobs } from '../automl/data';
 import { modelNameError } from '../registry/rules';
 import { useModels } from '../registry/data';

@@ -1,4 +1,5 @@
-import type { AutomlJob, CreateExplanation, ExplanationKind, ExplanationMethod, ModelRef, RecordRow } from '../automl/api-provisional';
+import type { AutomlJob, CreateExplanation, ExplanationKind, ModelChoice, ShapMethod } from '~/api';
+import { wordsError } from '../automl/start';
 
 export const kindNames: Record<ExplanationKind, string> = {
   shap: 'SHAP values',
@@ -21,7 +22,7 @@ export const kindNotes: Record<ExplanationKind, string> = {
   counterfactual: 'The least that would have to be different about a row for the model to say something else.',
 };
 
-export const methodNames: Record<ExplanationMethod, string> = { auto: 'The best for the model', tree: 'Exact, of trees', kernel: 'Kernel', permutation: 'Permutation' };
+export const methodNames: Record<ShapMethod, string> = { auto: 'The best for the model', tree: 'Exact, of trees', kernel: 'Kernel', permutation: 'Permutation' };
 
 /** Kinds that look at each row for itself, which takes the longer the more rows there are. */
 const rowByRow: readonly ExplanationKind[] = ['lime', 'anchor', 'counterfactual'];
@@ -35,10 +36,11 @@ export interface ExplainForm {
   /** Counted from 1, as people count rows. */
   first: string;
   count: string;
-  method: ExplanationMethod;
+  method: ShapMethod;
   columns: string[];
   target: string;
-  /** A class, or two numbers: `10 to 20`. */
+  /** What is wanted of counterfactuals: a class, or a number to reach from below or from above. */
+  want: 'class' | 'at_least' | 'at_most';
   wanted: string;
   seed: string;
 }
@@ -47,21 +49,26 @@ export function explainForm(kind: ExplanationKind, dataset: string, version: num
   // Shuffling needs the truth, and more rows than a sample has.
   const from = sample > 0 && kind !== 'importance' ? 'sample' : 'dataset';
   const rows = kind === 'importance' ? 1000 : rowByRow.includes(kind) ? 5 : 100;
-  return { kind, name: '', from, dataset, version, first: '1', count: String(from === 'sample' ? Math.min(rows, sample) : rows), method: 'auto', columns: [], target: '', wanted: '', seed: '' };
+  return { kind, name: '', from, dataset, version, first: '1', count: String(from === 'sample' ? Math.min(rows, sample) : rows), method: 'auto', columns: [], target: '', want: 'class', wanted: '', seed: '' };
 }
 
-export const nameMax = 200;
+export const columnsMax = 20;
 
-function wholeError(text: string, least: number): string | null {
+/** Each row of some kinds takes thousands of predictions. */
+export function rowsMax(kind: ExplanationKind): number {
+  return kind === 'anchor' || kind === 'counterfactual' ? 20 : 1000;
+}
+
+function wholeError(text: string, least: number, most = Number.MAX_SAFE_INTEGER): string | null {
   const n = Number(text);
-  return text.trim() === '' || !Number.isSafeInteger(n) || n < least ? `A whole number from ${least}.` : null;
+  if (text.trim() !== '' && Number.isSafeInteger(n) && n >= least && n <= most) return null;
+  return most < Number.MAX_SAFE_INTEGER ? `A whole number from ${least} to ${most.toLocaleString('en-US')}.` : `A whole number from ${least}.`;
 }
 
-/** `10 to 20`, `10–20`, `10..20` or `10, 20`; null when it is not a range. */
-export function readRange(text: string): [number, number] | null {
-  const found = /^\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*(?:to|–|\.\.|,)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/i.exec(text.replaceAll('−', '-'));
-  const [low, high] = [Number(found?.[1] ?? Number.NaN), Number(found?.[2] ?? Number.NaN)];
-  return low <= high ? [low, high] : null;
+/** How something is wanted of a model: numbers are reached, classes are named. `numbers` is null when it is not known. */
+export function wantOf(form: Pick<ExplainForm, 'want'>, numbers: boolean | null): ExplainForm['want'] {
+  if (numbers === false) return 'class';
+  return numbers === true && form.want === 'class' ? 'at_least' : form.want;
 }
 
 export type ExplainErrors = Partial<Record<keyof ExplainForm, string>>;
@@ -76,21 +83,21 @@ export function explainErrors(form: ExplainForm, numbers: boolean | null): Expla
     if (form.dataset === '') put('dataset', 'Rows of which dataset?');
     put('first', wholeError(form.first, 1));
   }
-  put('count', wholeError(form.count, 1));
+  put('count', wholeError(form.count, 1, rowsMax(form.kind)));
   if (form.seed.trim() !== '') put('seed', wholeError(form.seed, 0));
-  if ([...form.name.trim()].length > nameMax) put('name', `At most ${nameMax} characters.`);
-  if (form.kind === 'counterfactual') {
-    if (form.wanted.trim() === '') {
-      if (numbers === true) put('wanted', 'From which value to which?');
-    } else if (numbers === true && !readRange(form.wanted)) put('wanted', 'Two numbers, the lower one first, such as 10 to 20.');
+  put('name', wordsError(form.name));
+  if (form.kind === 'effects' && form.columns.length > columnsMax) put('columns', `At most ${columnsMax} columns.`);
+  if (form.kind === 'counterfactual' && wantOf(form, numbers) !== 'class') {
+    const n = Number(form.wanted);
+    put('wanted', form.wanted.trim() === '' || !Number.isFinite(n) ? 'Which number?' : null);
   }
   return errors;
 }
 
 /** What is sent. `sample` are the rows that stand for "the sample". */
-export function explainBody(form: ExplainForm, model: ModelRef, sample: readonly RecordRow[], numbers: boolean | null): CreateExplanation {
+export function explainBody(form: ExplainForm, model: ModelChoice, sample: readonly Record<string, unknown>[], numbers: boolean | null): CreateExplanation {
   const version = form.version === null ? {} : { version: form.version };
-  const range = numbers === false ? null : readRange(form.wanted);
+  const want = wantOf(form, numbers);
   return {
     kind: form.kind,
     model,
@@ -99,7 +106,7 @@ export function explainBody(form: ExplainForm, model: ModelRef, sample: readonly
     ...(form.kind === 'shap' && form.method !== 'auto' ? { method: form.method } : {}),
     ...(form.kind === 'effects' && form.columns.length > 0 ? { columns: form.columns } : {}),
     ...(form.kind === 'importance' && form.target ? { target: form.target } : {}),
-    ...(form.kind === 'counterfactual' && form.wanted.trim() ? { wanted: range ?? form.wanted.trim() } : {}),
+    ...(form.kind === 'counterfactual' && form.wanted.trim() ? { wanted: want === 'class' ? { class: form.wanted.trim() } : { [want]: Number(form.wanted) } } : {}),
     ...(form.seed.trim() ? { seed: Number(form.seed) } : {}),
   };
 }

@@ -1,8 +1,7 @@
 import { formatNumber } from '~/ui/format';
-import type { SaidPrediction } from '../automl/api-provisional';
+import { saidText } from './shape';
 
-/** What a model said of a row: a class, a number, or a number for each output. */
-export function Said({ of }: { of: SaidPrediction }) {
-  const number = (n: number) => formatNumber(Number(n.toPrecision(5)));
-  return <span className="font-medium wrap-anywhere">{typeof of === 'string' ? of : typeof of === 'number' ? number(of) : of.map(number).join(', ')}</span>;
+/** What a model says of a row: a number, or the output it gives most to and how much. */
+export function Said({ of, outputs }: { of: readonly number[]; outputs: readonly string[] }) {
+  return <span className="font-medium wrap-anywhere">{saidText(of, outputs, (n) => formatNumber(Number(n.toPrecision(4))))}</span>;
 }

@@ -1,6 +1,6 @@
+import type { Attributions } from '~/api';
 import { Card } from '~/ui/card';
 import { formatCount, formatNumber } from '~/ui/format';
-import type { ShapResult } from '../automl/api-provisional';
 import { BarRows } from '../charts/bar-rows';
 import { useChartColours } from '../charts/colours';
 import { Legend } from '../charts/legend';
@@ -17,7 +17,7 @@ const columnsMax = 15;
 const stepsMax = 12;
 
 /** SHAP values: of all rows at once, of a column, of a row. */
-export default function ShapView({ result, parts, onParts }: PartsProps & { result: ShapResult }) {
+export default function ShapView({ result, parts, onParts }: PartsProps & { result: Attributions }) {
   const colours = useChartColours();
   const output = firstOutput(result.outputs, parts.output);
   const columns = weightiest(result, output);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { explainBody, explainErrors, explainForm, readRange } from './request';
+import { explainBody, explainErrors, explainForm, rowsMax, wantOf } from './request';
 import { emptyModel, modelErrors, modelRef } from './model-form';
-import { beeswarm, dependence, effectLines, fewRows, firstOutput, rankMoves, rowParts, standing, strongestPairs, waterfall, weightiest, type Attributions } from './shape';
+import { beeswarm, dependence, effectLines, fewRows, firstOutput, rankMoves, rowParts, saidText, standing, strongestPairs, waterfall, weightiest, type Parts } from './shape';
 
-const found: Attributions = {
+const found: Parts = {
   features: ['a', 'b', 'c'],
   outputs: ['no', 'yes'],
   base_values: [0.6, 0.4],
@@ -90,9 +90,13 @@ describe('outputs and columns', () => {
 });
 
 it('effects become lines of the chosen output', () => {
-  const column = { name: 'x', kind: 'numeric', grid: [1, 2], average: [[0.3, 0.7], [0.4, 0.6]], ale: null, ice: [[0.1, 0.2]] };
-  expect(effectLines(column, 1)).toEqual({ words: null, average: [[1, 0.7], [2, 0.6]], ale: null, ice: [[[1, 0.1], [2, 0.2]]] });
-  expect(effectLines({ ...column, grid: ['a', 'b'] }, 0)).toMatchObject({ words: ['a', 'b'], average: [[0, 0.3], [1, 0.4]] });
+  const column = { name: 'x', kind: 'numeric', grid: [1, 2], average: [[0.3, 0.7], [0.4, 0.6]], ale: null, ice: [[0.1, 0.2]], ice_output: 1 };
+  expect(effectLines(column, 1, String)).toEqual({ words: null, average: [[1, 0.7], [2, 0.6]], ale: null, ice: [[[1, 0.1], [2, 0.2]]] });
+  // Single rows are told of one output only, and what is accumulated has a grid of its own.
+  const other = effectLines({ ...column, ale: { grid: [1, 1.5, 2], effects: [[0, 0], [1, 2], [3, 4]] } }, 0, String);
+  expect(other.ice).toEqual([]);
+  expect(other.ale?.points).toEqual([[1, 0], [1.5, 1], [2, 3]]);
+  expect(effectLines({ ...column, grid: ['a', false] }, 0, String)).toMatchObject({ words: ['a', 'no'], average: [[0, 0.3], [1, 0.4]] });
 });
 
 it('pairs stand once, without the diagonal', () => {
@@ -100,28 +104,36 @@ it('pairs stand once, without the diagonal', () => {
   expect(pairs).toEqual([{ a: 'a', b: 'c', value: 0.5 }, { a: 'b', b: 'c', value: 0.3 }]);
 });
 
+it('what a model says is a number, or the output it gives most to', () => {
+  expect(saidText([3.5], ['y'], String)).toBe('3.5');
+  expect(saidText([0.2, 0.8], ['no', 'yes'], String)).toBe('yes 0.8');
+  expect(saidText([], [], String)).toBe('');
+});
+
 it('ranks tell by how much a column moved', () => {
   const rows = rankMoves({ correlation: 0, columns: [{ name: 'a', left: 1, right: 2, left_rank: 2, right_rank: 1 }, { name: 'b', left: 2, right: 1, left_rank: 1, right_rank: 3 }] });
   expect(rows.map((r) => [r.name, r.moved])).toEqual([['b', -2], ['a', 1]]);
+  expect(rankMoves({ columns: [{ name: 'new', right: 1, right_rank: 1 }, { name: 'a', left: 1, left_rank: 1 }] }).map((r) => [r.name, r.moved])).toEqual([['a', null], ['new', null]]);
 });
 
 describe('asking for an explanation', () => {
-  it('reads ranges as people write them', () => {
-    expect(readRange('10 to 20')).toEqual([10, 20]);
-    expect(readRange('-1.5–2')).toEqual([-1.5, 2]);
-    expect(readRange('−3, 1e3')).toEqual([-3, 1000]);
-    for (const bad of ['', '10', '20 to 10', 'a to b']) expect(readRange(bad)).toBeNull();
+  it('wants numbers of models that predict numbers, and classes of others', () => {
+    expect(wantOf({ want: 'class' }, true)).toBe('at_least');
+    expect(wantOf({ want: 'at_most' }, true)).toBe('at_most');
+    expect(wantOf({ want: 'at_most' }, false)).toBe('class');
+    expect(wantOf({ want: 'at_most' }, null)).toBe('at_most');
   });
 
   it('sends rows counted from 0, and only what the kind knows', () => {
     const form = { ...explainForm('shap', 'dat_1', 2, 0), first: '11', count: '5', target: 'y', wanted: 'yes' };
     expect(explainBody(form, { automl_id: 'a' }, [], false)).toEqual({ kind: 'shap', model: { automl_id: 'a' }, rows: { dataset_id: 'dat_1', version: 2, first: 10, count: 5 } });
     const sample = [{ x: 1 }];
-    expect(explainBody({ ...explainForm('counterfactual', '', null, 1), wanted: '1 to 2' }, { automl_id: 'a' }, sample, true)).toMatchObject({ rows: { records: sample }, wanted: [1, 2] });
+    expect(explainBody({ ...explainForm('counterfactual', '', null, 1), wanted: '1e2' }, { automl_id: 'a' }, sample, true)).toMatchObject({ rows: { records: sample }, wanted: { at_least: 100 } });
     expect(explainForm('anchor', '', null, 50).count).toBe('5');
     expect(explainBody({ ...explainForm('shap', '', null, 1), count: '9' }, { automl_id: 'a' }, sample, true)).toMatchObject({ rows: { records: sample } });
-    // A class may well look like a range.
-    expect(explainBody({ ...explainForm('counterfactual', '', null, 1), wanted: '1 to 2' }, { automl_id: 'a' }, sample, false)).toMatchObject({ wanted: '1 to 2' });
+    // A class may well look like a number.
+    expect(explainBody({ ...explainForm('counterfactual', '', null, 1), wanted: '3' }, { automl_id: 'a' }, sample, false)).toMatchObject({ wanted: { class: '3' } });
+    expect(explainBody(explainForm('counterfactual', '', null, 1), { automl_id: 'a' }, sample, false)).not.toHaveProperty('wanted');
   });
 
   it('says what is missing', () => {
@@ -129,6 +141,9 @@ describe('asking for an explanation', () => {
     expect(explainErrors({ ...explainForm('shap', 'd', null, 0), first: '0', count: 'x' }, null)).toMatchObject({ first: expect.any(String), count: expect.any(String) });
     expect(explainErrors(explainForm('counterfactual', 'd', null, 1), true).wanted).toBeDefined();
     expect(explainErrors(explainForm('counterfactual', 'd', null, 1), false)).toEqual({});
+    expect(rowsMax('anchor')).toBeLessThan(rowsMax('shap'));
+    expect(explainErrors({ ...explainForm('anchor', 'd', null, 0), count: '21' }, null).count).toBeDefined();
+    expect(explainErrors({ ...explainForm('shap', 'd', null, 0), count: '1001' }, null).count).toBeDefined();
   });
 
   it('names models of every origin', () => {
