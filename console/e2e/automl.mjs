@@ -109,13 +109,15 @@ export async function automl(page, server, found) {
     await bring(page, server, found, 'flowers.csv', fixture('iris.csv'));
     await page.getByRole('link', { name: 'Find a model' }).click();
     found.classes = await start(page, 600);
-    await until('a trial', async () => (await trials(page)) >= 1, 20_000);
+    await until('three trials', async () => (await trials(page)) >= 3, 20_000);
     await page.getByRole('button', { name: 'Cancel', exact: true }).click();
     await page.getByRole('button', { name: 'Cancel the search' }).click();
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByLabel('Make the model from what there is').check();
     await page.getByRole('button', { name: 'Make the model' }).click();
     await parts(page).waitFor({ timeout: 60_000 });
+    const weights = await page.getByRole('img', { name: /^Weights: / }).getAttribute('aria-label');
+    expect(!/^Weights: baseline \d+ 100 %$/.test(weights), `of all trials, only the baseline became part of the model: ${weights}`);
     await parts(page).getByText('Quality').click();
     await page.getByRole('img', { name: /^ROC of/ }).waitFor();
     await page.getByText('What was taken for what').waitFor();

@@ -47,7 +47,7 @@ export function JobPage() {
       }
       meta={<Meta job={job} />}
       actions={<JobActions job={job} />}
-      tabs={done ? <Tabs job={job} /> : undefined}
+      tabs={done ? <Tabs job={job} tab={tab} /> : undefined}
     >
       {/* The page scrolls under its tabs, with the keyboard too. */}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
@@ -67,7 +67,7 @@ function Crumbs() {
   );
 }
 
-function Tabs({ job }: { job: AutomlJob }) {
+function Tabs({ job, tab }: { job: AutomlJob; tab: AutomlTab }) {
   const project = useProject();
   return (
     <TabBar label="Parts of the search">
@@ -78,6 +78,7 @@ function Tabs({ job }: { job: AutomlJob }) {
           params={{ project, automlId: job.automl_id }}
           search={(s) => ({ ...s, tab: t === 'overview' ? undefined : t })}
           activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+          aria-current={t === tab ? 'page' : undefined}
           className={tabClass}
         >
           {tabs[t]}

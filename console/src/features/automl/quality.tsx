@@ -83,13 +83,21 @@ function Curves({ report }: { report: AutomlReport }) {
               <CurveChart kind={kind} title={title} x={{ name: x, ...unit }} y={{ name: y, ...unit }} lines={shown.map((c) => ({ name: c.class, colour: items.find((i) => i.id === c.class)?.colour ?? colours.accent, points: curvePoints(c, kind) }))} />
             )}
             <p className="mt-1 text-xs text-faint">
-              {note} {kind === 'calibration' ? shown.map((c) => `${items.length > 1 ? `${c.class}: ` : ''}off by ${percent(c.calibration_error)} on average`).join('; ') : ''}
+              {note} {kind === 'calibration' ? offBy(shown) : ''}
             </p>
           </Card>
         ))}
       </div>
     </section>
   );
+}
+
+/** How far what is said lies from what happens. */
+function offBy(curves: readonly { class: string; calibration_error: number }[]): string {
+  const [first] = curves;
+  if (!first) return '';
+  if (curves.length === 1) return `Off by ${percent(first.calibration_error)} on average.`;
+  return `Off on average: ${curves.map((c) => `${c.class} ${percent(c.calibration_error)}`).join(', ')}.`;
 }
 
 interface CurveChartProps {

@@ -25,7 +25,7 @@ export default function SearchPicture({ trials, metric, greater, onPick }: Searc
   const range = useMemo(() => viewRange(points.map((p) => p.score), greater), [points, greater]);
   const option = useMemo(() => {
     const last = points.at(-1)?.trial.number ?? 0;
-    const bounds = range ? { min: Number(range.low.toPrecision(4)), max: Number(range.high.toPrecision(4)) } : {};
+    const bounds = range ? { min: Number(range.low.toPrecision(4)), max: Number(range.high.toPrecision(4)), open: true } : {};
     return {
       ...frame({ name: 'Trial', whole: true, min: 0, ...(last > 0 ? { max: last } : {}) }, { name, ...bounds }, colours),
       tooltip: tooltip(colours, (item: { seriesType: string; dataIndex: number }) => {

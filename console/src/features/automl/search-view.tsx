@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, type ReactNode } from 'react';
+import { lazy, Suspense, useMemo, type ReactNode } from 'react';
 import type { AutomlJob, AutomlPlan } from '~/api';
 import { QueryError } from '~/app/fallbacks';
 import { useProject } from '~/app/project';
@@ -11,7 +11,7 @@ import { ErrorNote, Skeleton } from '~/ui/states';
 import { useNow } from '~/ui/time';
 import { jobQuery, useTrials } from './data';
 import { Leaderboard } from './leaderboard-table';
-import { secondsLeft } from './leaderboard';
+import { ranked, secondsLeft } from './leaderboard';
 import { greaterIsBetter, isGoing, metricName, taskName } from './names';
 import { score } from './score';
 
@@ -25,7 +25,8 @@ export function SearchView({ job }: { job: AutomlJob }) {
   const board = trials.data;
   const metric = job.plan?.metric ?? board?.metric ?? job.settings.metric ?? null;
   const greater = job.plan?.greater_is_better ?? board?.greater_is_better ?? greaterIsBetter(metric ?? '');
-  const items = board?.trials ?? [];
+  // Trials may have come before it was known which direction is up.
+  const items = useMemo(() => ranked(board?.trials ?? [], greater), [board, greater]);
   const openRun = (runId: string) => void navigate({ to: '/p/$project/runs/$runId', params: { project, runId } });
   return (
     <div className="grid gap-4">

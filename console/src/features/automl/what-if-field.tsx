@@ -5,7 +5,7 @@ import { Input, Select } from '~/ui/field';
 import { formatNumber } from '~/ui/format';
 import { cellText } from '../explanations/shape';
 import { cellInput, readCell, sliderStep } from './what-if';
-import type { Cell } from './cells';
+import { asCell, type Cell } from './cells';
 
 interface WhatIfFieldProps {
   column: AutomlColumn;
@@ -74,5 +74,6 @@ function Control({ id, column, value, sample, put }: { id: string; column: Autom
       </Select>
     );
   }
-  return <Input id={id} className="h-7" placeholder="missing" value={cellInput(value)} onChange={(e) => put(e.target.value)} />;
+  const days = kind === 'datetime' && sample.every((row) => /^(\d{4}-\d\d-\d\d)?$/.test(cellInput(asCell(row[column.name]))));
+  return <Input id={id} type={days ? 'date' : 'text'} className="h-7" placeholder="missing" value={cellInput(value)} onChange={(e) => put(e.target.value)} />;
 }

@@ -7,6 +7,8 @@ export interface AxisSpec {
   max?: number;
   /** Shown as percent. */
   share?: boolean;
+  /** Its ends lie where they happen to, not at a round number: they are not written. */
+  open?: boolean;
   /** Whole numbers only. */
   whole?: boolean;
 }
@@ -22,7 +24,7 @@ function axis(spec: AxisSpec, colours: ChartColours, vertical: boolean) {
     ...(spec.min === undefined ? {} : { min: spec.min }),
     ...(spec.max === undefined ? {} : { max: spec.max }),
     ...(spec.whole ? { minInterval: 1 } : {}),
-    axisLabel: { color: colours.axis, fontSize: 11, hideOverlap: true, formatter: (v: number) => (spec.share ? `${formatNumber(Number((v * 100).toFixed(6)))} %` : formatNumber(v)) },
+    axisLabel: { color: colours.axis, fontSize: 11, hideOverlap: true, showMinLabel: !spec.open, showMaxLabel: !spec.open, formatter: (v: number) => (spec.share ? `${formatNumber(Number((v * 100).toFixed(6)))} %` : formatNumber(v)) },
     axisLine: { lineStyle: { color: colours.axis } },
     splitLine: { lineStyle: { color: colours.grid } },
   };

@@ -60,6 +60,7 @@ export function ComparePage() {
               params={{ project }}
               search={(s) => ({ ...s, tab: t === 'summary' ? undefined : t })}
               activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+              aria-current={t === tab ? 'page' : undefined}
               className={tabClass}
             >
               {tabNames[t]}

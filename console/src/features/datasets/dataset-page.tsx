@@ -96,6 +96,7 @@ export function DatasetPage() {
               params={{ project, datasetId }}
               search={(s) => ({ ...s, tab: t === 'columns' ? undefined : t })}
               activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+              aria-current={t === tab ? 'page' : undefined}
               className={tabClass}
             >
               {tabs[t]}

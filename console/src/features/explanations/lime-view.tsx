@@ -24,12 +24,7 @@ export default function LimeView({ result, parts, onParts }: PartsProps & { resu
     <div className="grid items-start gap-4 xl:grid-cols-2">
       <Card
         title={`Around row ${row + 1}`}
-        actions={
-          <>
-            <OutputChoice outputs={result.outputs} output={output} onChange={(o) => onParts({ output: o })} />
-            <RowChoice row={row} rows={rows} onChange={(next) => onParts({ row: next })} />
-          </>
-        }
+        actions={<RowChoice row={row} rows={rows} onChange={(next) => onParts({ row: next })} />}
       >
         <BarRows
           label="Coefficients of the linear model around the row"
@@ -41,7 +36,7 @@ export default function LimeView({ result, parts, onParts }: PartsProps & { resu
           {r2 === undefined ? '' : `The linear model explains ${percent(r2)} of how the prediction varies around the row${r2 < 0.5 ? ': too little to rely on' : ''}.`}
         </Note>
       </Card>
-      <Card title="What counts most">
+      <Card title="What counts most" actions={<OutputChoice outputs={result.outputs} output={output} onChange={(o) => onParts({ output: o })} />}>
         <BarRows
           label="Mean size of coefficients"
           unit="Mean size"

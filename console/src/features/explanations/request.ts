@@ -16,7 +16,7 @@ export const kindNotes: Record<ExplanationKind, string> = {
   shap: 'How much each column moves the prediction of each row, adding up exactly to what the model says.',
   effects: 'How the prediction changes on average, and row by row, when one column is set to other values.',
   importance: 'How much worse the model becomes when a column is shuffled, with intervals.',
-  interactions: 'Which pairs of columns count for more, or less, together than alone.',
+  interactions: 'Which pairs of columns count for more, or less, together than alone. Told of models that are trees through and through.',
   lime: 'A linear model around each row, and how well it describes the surroundings.',
   anchor: 'Conditions under which the model keeps saying the same about a row, whatever else changes.',
   counterfactual: 'The least that would have to be different about a row for the model to say something else.',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { explainBody, explainErrors, explainForm, rowsMax, wantOf } from './request';
 import { emptyModel, modelErrors, modelRef } from './model-form';
-import { beeswarm, dependence, effectLines, fewRows, firstOutput, rankMoves, rowParts, saidText, standing, strongestPairs, waterfall, weightiest, type Parts } from './shape';
+import { beeswarm, dependence, effectLines, fewRows, firstOutput, rankMoves, moment, rowParts, saidText, standing, strongestPairs, waterfall, weightiest, type Parts } from './shape';
 
 const found: Parts = {
   features: ['a', 'b', 'c'],
@@ -57,6 +57,7 @@ describe('the beeswarm', () => {
     expect(standing([1, 2, 3, null, 'x', undefined])).toEqual([0, 0.5, 1, null, null, null]);
     expect(standing([true, false])).toEqual([1, 0]);
     expect(standing([7, 7])).toEqual([0.5, 0.5]);
+    expect(standing(['2024-01-01', '2024-01-03', '2024-01-02 00:00:00'])).toEqual([0, 1, expect.closeTo(0.5, 1)]);
     const far = standing([...Array.from({ length: 99 }, (_, i) => i), 1e9]);
     expect(far[50]).toBeGreaterThan(0.4);
     expect(far[99]).toBe(1);
@@ -97,6 +98,12 @@ it('effects become lines of the chosen output', () => {
   expect(other.ice).toEqual([]);
   expect(other.ale?.points).toEqual([[1, 0], [1.5, 1], [2, 3]]);
   expect(effectLines({ ...column, grid: ['a', false] }, 0, String)).toMatchObject({ words: ['a', 'no'], average: [[0, 0.3], [1, 0.4]] });
+});
+
+it('days and moments are told from other words', () => {
+  expect(moment('2024-02-30T25:00')).toBeNull();
+  expect(moment('2024-02-03')).toBe(Date.UTC(2024, 1, 3));
+  for (const word of ['2024', '1-1-2024', 'red', 5, null]) expect(moment(word)).toBeNull();
 });
 
 it('pairs stand once, without the diagonal', () => {

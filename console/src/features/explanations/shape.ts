@@ -11,6 +11,13 @@ export function cellText(of: unknown, number: (n: number) => string): string {
   return typeof cell === 'boolean' ? (cell ? 'yes' : 'no') : cell;
 }
 
+/** A day, or a moment of it, as milliseconds; null for everything else. */
+export function moment(cell: unknown): number | null {
+  if (typeof cell !== 'string' || !/^\d{4}-\d\d-\d\d([T ]|$)/.test(cell)) return null;
+  const ms = Date.parse(cell.replace(' ', 'T'));
+  return Number.isNaN(ms) ? null : ms;
+}
+
 /** Which output is looked at first: of two classes the second, which the first only mirrors. */
 export function firstOutput(outputs: readonly string[], wanted: string | undefined): number {
   const at = wanted === undefined ? -1 : outputs.indexOf(wanted);
@@ -34,7 +41,7 @@ export function weightiest(of: Parts, output: number): { column: number; name: s
  * have no order. A twentieth at either end is all the same: one far value must not make all others look alike.
  */
 export function standing(cells: readonly unknown[]): (number | null)[] {
-  const numbers = cells.map((c) => (typeof c === 'number' ? c : typeof c === 'boolean' ? Number(c) : null));
+  const numbers = cells.map((c) => (typeof c === 'number' ? c : typeof c === 'boolean' ? Number(c) : moment(c)));
   const sorted = numbers.filter((n) => n !== null).sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
   let [low, high] = [at(0.05), at(0.95)];

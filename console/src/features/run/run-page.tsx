@@ -81,6 +81,7 @@ export function RunPage() {
               params={{ project, runId }}
               search={(s) => ({ ...s, tab: t === 'overview' ? undefined : t })}
               activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+              aria-current={t === tab ? 'page' : undefined}
               className={tabClass}
             >
               {tabNames[t]}
