@@ -1,10 +1,11 @@
 // Journeys through the console against the real binary: set-up link → sign in → worked example → a run from Python
-// appears live → compare → register → alias → a file of data; then every page in light and dark, on a desktop and a phone, with axe.
+// appears live → compare → register → alias → a file of data → a model found for it, explained, registered and asked; then every page in light and dark, on a desktop and a phone, with axe.
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
+import { automl, automlPages } from './automl.mjs';
 import { datasets } from './datasets.mjs';
 import { check, expect, inspect, results, signIn, tally, until } from './harness.mjs';
 import { people } from './people.mjs';
@@ -230,6 +231,7 @@ async function looks(browser, server, found) {
     datasets: `${p}/datasets`,
     ...Object.fromEntries(['columns', 'issues', 'relations', 'rows', 'versions', 'about'].map((tab) => [`dataset-${tab}`, `${found.dataset}?tab=${tab}`])),
     'dataset-broken': found.brokenDataset,
+    ...automlPages(found),
     ...Object.fromEntries(adminPages.map((place) => [place, `${p}/admin/${place}`])),
     ...Object.fromEntries(['profile', 'security', 'sessions', 'data'].map((place) => [`account-${place}`, `${p}/account/${place}`])),
   };
@@ -286,6 +288,7 @@ try {
   page.setDefaultTimeout(15_000);
   await journey(page, server, found);
   await datasets(page, server, found);
+  await automl(page, server, found);
   await signedOut(page, server, found);
   await people(browser, page, server, { ...found, owner });
   await looks(browser, server, found);

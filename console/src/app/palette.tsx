@@ -1,7 +1,7 @@
 import { Dialog as Base } from '@base-ui/react/dialog';
 import { useQuery } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
-import { Activity, Box, CircleUser, Database, FlaskConical, House, Moon, Search, Settings2, Sun } from 'lucide-react';
+import { Activity, Box, CircleUser, Database, FlaskConical, House, Lightbulb, Moon, Search, Settings2, Sparkles, Sun } from 'lucide-react';
 import { useDeferredValue, useId, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { tabs as account } from '~/features/account/tabs';
 import { isOpenTo, sections } from '~/features/admin/nav';
@@ -123,6 +123,8 @@ function useFixedCommands(project: string): Command[] {
     { id: 'home', group: 'Go to', label: 'Home', icon: <House />, run: () => void navigate({ to: '/p/$project', params }) },
     { id: 'experiments', group: 'Go to', label: 'Experiments', icon: <FlaskConical />, run: () => void navigate({ to: '/p/$project/experiments', params }) },
     { id: 'models', group: 'Go to', label: 'Models', icon: <Box />, run: () => void navigate({ to: '/p/$project/models', params }) },
+    { id: 'automl', group: 'Go to', label: 'AutoML', icon: <Sparkles />, run: () => void navigate({ to: '/p/$project/automl', params }) },
+    { id: 'explanations', group: 'Go to', label: 'Explanations', icon: <Lightbulb />, run: () => void navigate({ to: '/p/$project/automl/explanations', params }) },
     { id: 'data', group: 'Go to', label: 'Data', icon: <Database />, run: () => void navigate({ to: '/p/$project/datasets', params }) },
     ...sections.flatMap((section) =>
       section.places
@@ -130,6 +132,7 @@ function useFixedCommands(project: string): Command[] {
         .map((place): Command => ({ id: place.to.replace(/\W+/g, '-'), group: 'Go to', label: place.label, note: 'Administration', icon: <Settings2 />, run: () => void navigate({ to: place.to, params }) })),
     ),
     ...account.map((place): Command => ({ id: place.to.replace(/\W+/g, '-'), group: 'Go to', label: place.label, note: 'Your account', icon: <CircleUser />, run: () => void navigate({ to: place.to, params }) })),
+    { id: 'find-model', group: 'Actions', label: 'Find a model', icon: <Sparkles />, run: () => void navigate({ to: '/p/$project/automl/new', params }) },
     { id: 'light', group: 'Actions', label: 'Light theme', icon: <Sun />, run: () => setTheme('light') },
     { id: 'dark', group: 'Actions', label: 'Dark theme', icon: <Moon />, run: () => setTheme('dark') },
   ];

@@ -4,13 +4,14 @@ import { createRouter } from '@tanstack/react-router';
 import { NotFound, RouteError } from './fallbacks';
 import { accountRoutes } from './routes/account';
 import { adminRoutes } from './routes/admin';
+import { automlRoutes } from './routes/automl';
 import { indexRoute, projectRoute, rootRoute, sessionRoute } from './routes/root';
 import { signedOutRoutes } from './routes/signed-out';
 import { trackingRoutes } from './routes/tracking';
 
 const routeTree = rootRoute.addChildren([
   ...signedOutRoutes,
-  sessionRoute.addChildren([indexRoute, projectRoute.addChildren([...trackingRoutes, adminRoutes, accountRoutes])]),
+  sessionRoute.addChildren([indexRoute, projectRoute.addChildren([...trackingRoutes, ...automlRoutes, adminRoutes, accountRoutes])]),
 ]);
 
 export const router = createRouter({

@@ -3,6 +3,11 @@ import { asNumber, asOneOf, asString, asStrings, compact } from './search';
 
 type Raw = Record<string, unknown>;
 
+/** The first of several parts of a page is what is open without a word in the address: one address for one view. */
+function behind<T extends string>(parts: readonly T[]): T[] {
+  return parts.slice(1);
+}
+
 export const lifecycles = ['active', 'deleted', 'all'] as const;
 export type Lifecycle = (typeof lifecycles)[number];
 
@@ -40,14 +45,14 @@ function chartSearch(s: Raw) {
 export type ChartSearch = Partial<ReturnType<typeof chartSearch>>;
 
 export function runSearch(s: Raw) {
-  return compact({ tab: asOneOf(s['tab'], runTabs), path: asString(s['path']), ...chartSearch(s) });
+  return compact({ tab: asOneOf(s['tab'], behind(runTabs)), path: asString(s['path']), ...chartSearch(s) });
 }
 
 export const compareTabs = ['summary', 'curves', 'parallel', 'scatter'] as const;
 export function compareSearch(s: Raw) {
   return compact({
     runs: asStrings(s['runs']),
-    tab: asOneOf(s['tab'], compareTabs),
+    tab: asOneOf(s['tab'], behind(compareTabs)),
     /** Show only the rows in which the runs differ. */
     diff: s['diff'] === true ? true : undefined,
     axes: asStrings(s['axes']),
@@ -64,10 +69,51 @@ export function datasetSearch(s: Raw) {
   return compact({
     /** Absent means the newest. */
     version: asNumber(s['version'], 1, Number.MAX_SAFE_INTEGER),
-    tab: asOneOf(s['tab'], datasetTabs),
+    tab: asOneOf(s['tab'], behind(datasetTabs)),
     /** The column that is to be predicted. */
     target: asString(s['target']),
   });
+}
+
+export const automlStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export function automlSearch(s: Raw) {
+  return compact({ dataset: asString(s['dataset']), state: asOneOf(s['state'], automlStates) });
+}
+
+export function startAutomlSearch(s: Raw) {
+  return compact({ dataset: asString(s['dataset']), version: asNumber(s['version'], 1, Number.MAX_SAFE_INTEGER), target: asString(s['target']) });
+}
+
+export const automlTabs = ['overview', 'search', 'quality', 'explanations', 'try', 'use'] as const;
+export type AutomlTab = (typeof automlTabs)[number];
+export const explanationKinds = ['shap', 'effects', 'importance', 'interactions', 'lime', 'anchor', 'counterfactual'] as const;
+
+/** What is looked at within an explanation. */
+function explanationParts(s: Raw) {
+  return {
+    output: asString(s['output']),
+    column: asString(s['column']),
+    row: asNumber(s['row'], 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+export type ExplanationParts = Partial<ReturnType<typeof explanationParts>>;
+
+export function explanationSearch(s: Raw) {
+  return compact(explanationParts(s));
+}
+
+export function automlJobSearch(s: Raw) {
+  return compact({
+    tab: asOneOf(s['tab'], behind(automlTabs)),
+    kind: asOneOf(s['kind'], behind(explanationKinds)),
+    /** Which explanation; absent means the newest of its kind. */
+    explanation: asString(s['explanation']),
+    ...explanationParts(s),
+  });
+}
+
+export function explanationsSearch(s: Raw) {
+  return compact({ automl: asString(s['automl']), name: asString(s['name']) });
 }
 
 export function modelSearch(s: Raw) {

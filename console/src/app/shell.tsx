@@ -1,5 +1,5 @@
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
-import { Box, CircleUser, Database, FlaskConical, House, LogOut, Monitor, Moon, Search, Settings2, Sun } from 'lucide-react';
+import { Box, CircleUser, Database, FlaskConical, House, LogOut, Monitor, Moon, Search, Settings2, Sparkles, Sun } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { Menu, MenuItem, MenuSeparator } from '~/ui/menu';
 import { NotFound } from './fallbacks';
@@ -14,6 +14,7 @@ const places = [
   { to: '/p/$project', label: 'Home', icon: <House />, exact: true },
   { to: '/p/$project/experiments', label: 'Experiments', icon: <FlaskConical />, exact: false },
   { to: '/p/$project/models', label: 'Models', icon: <Box />, exact: false },
+  { to: '/p/$project/automl', label: 'AutoML', icon: <Sparkles />, exact: false },
   { to: '/p/$project/datasets', label: 'Data', icon: <Database />, exact: false },
   { to: '/p/$project/admin', label: 'Administration', icon: <Settings2 />, exact: false },
 ] as const;
@@ -72,7 +73,7 @@ export function Shell() {
       <main id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none">
         {known ? <Outlet /> : <NotFound />}
       </main>
-      <nav aria-label="Main" className="grid shrink-0 grid-cols-5 border-t bg-sunken pb-[env(safe-area-inset-bottom)] md:hidden">
+      <nav aria-label="Main" className="grid shrink-0 grid-cols-6 border-t bg-sunken pb-[env(safe-area-inset-bottom)] md:hidden">
         {places.map((p) => (
           <Link
             key={p.to}

@@ -15,8 +15,7 @@ export interface ChartColours {
   surface: string;
 }
 
-export function useChartColours(): ChartColours {
-  const theme = useTheme();
+function colours(theme: Theme): ChartColours {
   const list = categorical[theme];
   return {
     of: (index) => list[index % list.length] ?? '#888888',
@@ -26,4 +25,11 @@ export function useChartColours(): ChartColours {
     ink: theme === 'dark' ? '#ededf0' : '#18181b',
     surface: theme === 'dark' ? '#17171a' : '#ffffff',
   };
+}
+
+// One object for each theme, so that what is made with it is made again only when the theme changes.
+const known: Record<Theme, ChartColours> = { light: colours('light'), dark: colours('dark') };
+
+export function useChartColours(): ChartColours {
+  return known[useTheme()];
 }

@@ -1,18 +1,18 @@
-// ECharts, only the parts used. Loaded with the comparison's plots, never before.
-import { ParallelChart, ScatterChart } from 'echarts/charts';
+// ECharts, only the parts used. Loaded with the pictures that need it, never before.
+import { BarChart, LineChart, ParallelChart, ScatterChart } from 'echarts/charts';
 import { GridComponent, ParallelComponent, TooltipComponent, VisualMapComponent } from 'echarts/components';
 import { init, use as register, type EChartsCoreOption, type EChartsType } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useRef } from 'react';
 
-register([ParallelChart, ScatterChart, GridComponent, ParallelComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
+register([BarChart, LineChart, ParallelChart, ScatterChart, GridComponent, ParallelComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
 
 interface EChartProps {
   option: EChartsCoreOption;
   label: string;
   height: number;
-  /** The `name` of the data item that was pressed. */
-  onPick?: (index: number) => void;
+  /** The place of the data item that was pressed, and of its series. */
+  onPick?: (index: number, series: number) => void;
 }
 
 export function EChart({ option, label, height, onPick }: EChartProps) {
@@ -27,7 +27,7 @@ export function EChart({ option, label, height, onPick }: EChartProps) {
     if (!element) return;
     const made = init(element, null, { renderer: 'canvas' });
     chart.current = made;
-    made.on('click', (event) => pick.current?.(event.dataIndex));
+    made.on('click', (event) => pick.current?.(event.dataIndex, event.seriesIndex ?? 0));
     const observer = new ResizeObserver(() => made.resize());
     observer.observe(element);
     return () => {

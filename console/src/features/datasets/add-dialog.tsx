@@ -9,7 +9,7 @@ import { cx } from '~/ui/cx';
 import { Dialog } from '~/ui/dialog';
 import { Field, Input, Select } from '~/ui/field';
 import { formatBytes } from '~/ui/format';
-import { Meter } from '~/ui/meter';
+import { Progress as Bar } from '~/ui/progress';
 import { ErrorNote } from '~/ui/states';
 import { toast } from '~/ui/toast';
 import { useRefreshDatasets } from './data';
@@ -122,7 +122,7 @@ export function AddDialog({ into, dropped, onClose }: { into?: string; dropped?:
 function Sending({ progress }: { progress: Progress }) {
   return (
     <div className="flex flex-col gap-1">
-      <Meter label="How much has been sent" used={progress.sent} limit={progress.total} />
+      <Bar label="How much has been sent" share={progress.sent / Math.max(1, progress.total)} />
       <p role="status" className="text-xs text-faint">
         {formatBytes(progress.sent)} of {formatBytes(progress.total)}
       </p>

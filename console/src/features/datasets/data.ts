@@ -40,6 +40,7 @@ export function useDataset(id: string) {
   return useQuery({
     queryKey: ['dataset', project, id],
     queryFn: async () => (await getDataset({ path: { dataset_id: id } })).data,
+    enabled: id !== '',
     refetchInterval: (query) => (isReading(query.state.data?.latest) ? lookEvery : false),
   });
 }
@@ -64,6 +65,7 @@ export function useVersions(id: string) {
     queryKey: ['dataset', project, id, 'versions'],
     queryFn: async ({ pageParam, signal }) =>
       (await listDatasetVersions({ path: { dataset_id: id }, query: { limit: 100, ...(pageParam ? { cursor: pageParam } : {}) }, signal })).data,
+    enabled: id !== '',
     initialPageParam: '',
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     refetchInterval: (query) => (query.state.data?.pages.some((p) => p.items.some(isReading)) ? lookEvery : false),

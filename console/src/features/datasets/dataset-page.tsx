@@ -1,5 +1,5 @@
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
-import { Download, Pencil, Plus, Trash2 } from 'lucide-react';
+import { Download, Pencil, Plus, Sparkles, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { deleteDataset, setDatasetTypes, updateDataset, type DatasetVersionDetails, type StoredDataset } from '~/api';
 import { describeError } from '~/app/errors';
@@ -69,6 +69,16 @@ export function DatasetPage() {
           ) : null}
           {may ? (
             <>
+              {shown?.profile ? (
+                <Link
+                  to="/p/$project/automl/new"
+                  params={{ project }}
+                  search={{ dataset: datasetId, version: search.version, target: search.target }}
+                  className={buttonClass('primary')}
+                >
+                  <Sparkles className="size-3.5" /> Find a model
+                </Link>
+              ) : null}
               <Button onClick={() => setAdding(true)}>
                 <Plus className="size-3.5" /> New version
               </Button>
@@ -85,7 +95,7 @@ export function DatasetPage() {
               to="/p/$project/datasets/$datasetId"
               params={{ project, datasetId }}
               search={(s) => ({ ...s, tab: t === 'columns' ? undefined : t })}
-              aria-current={t === tab ? 'page' : undefined}
+              activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
               className={tabClass}
             >
               {tabs[t]}

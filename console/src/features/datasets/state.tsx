@@ -1,5 +1,5 @@
 import type { DatasetVersion } from '~/api';
-import { Meter } from '~/ui/meter';
+import { Progress } from '~/ui/progress';
 import { ErrorNote } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { useReadingJob } from './data';
@@ -24,7 +24,7 @@ export function Unread({ version }: { version: DatasetVersion }) {
   return (
     <div role="status" className="mx-auto flex w-full max-w-md flex-col gap-2 p-10">
       <p className="text-muted">{job.data?.state === 'running' && job.data.message ? sentence(job.data.message) : 'Waiting to be read'}…</p>
-      <Meter label="How far the reading is" used={progress} limit={1} />
+      <Progress label="How far the reading is" share={progress} />
     </div>
   );
 }

@@ -46,7 +46,7 @@ export function Versions({ id }: { id: string }) {
                 {v.source.kind === 'types' && v.parent ? (
                   <>
                     {formatCount(Object.keys(v.types).length, 'chosen type')} on{' '}
-                    <Link {...open(v.parent)} className="text-accent hover:underline">
+                    <Link {...open(v.parent)} className="text-accent underline underline-offset-2">
                       v{v.parent}
                     </Link>
                   </>
@@ -54,7 +54,7 @@ export function Versions({ id }: { id: string }) {
                   sourceText(v.source)
                 )}
                 {v.source.kind === 'artifact' ? (
-                  <Link to="/p/$project/runs/$runId" params={{ project, runId: v.source.run_id }} className="ml-2 font-mono text-xs text-accent hover:underline">
+                  <Link to="/p/$project/runs/$runId" params={{ project, runId: v.source.run_id }} className="ml-2 font-mono text-xs text-accent underline underline-offset-2">
                     {v.source.run_id.slice(0, 8)}
                   </Link>
                 ) : null}

@@ -8,7 +8,7 @@ import { formatTime } from '~/ui/format';
 import { Loading } from '~/ui/states';
 import { ownTags, Tags } from '~/ui/tags';
 import { useRun } from '../run/data';
-import { ExperimentCrumb } from '../run/run-page';
+import { ExperimentCrumb } from '../experiments/crumb';
 import { useLoggedModel, useRegistrations } from './data';
 import { LoggedModelStatus } from './logged-models-page';
 import { ModelFiles } from './model-files';

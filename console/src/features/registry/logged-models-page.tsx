@@ -12,7 +12,7 @@ import { Empty, Loading } from '~/ui/states';
 import { Badge } from '~/ui/status';
 import { Table, Td, Th, Tr } from '~/ui/table';
 import { Ago } from '~/ui/time';
-import { useExperiment } from '../runs/runs-page';
+import { useExperiment } from '../experiments/crumb';
 import { useRegistrations } from './data';
 import { newestOfEach } from './metrics';
 import { Registrations } from './registrations';

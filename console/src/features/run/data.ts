@@ -2,6 +2,7 @@ import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-quer
 import { useEffect, useState } from 'react';
 import { mlflowGetRun, mlflowSearchLoggedModels, searchRunRows, streamRunEvents, type MlflowMetric, type MetricPoint, type MlflowRun } from '~/api';
 import { useProject } from '~/app/project';
+import { follow, type LiveState } from '~/app/stream';
 import { appendPoints } from '../charts/series';
 import { useRegistrations } from '../registry/data';
 import { quoteText } from '../runs/grammar';
@@ -46,8 +47,6 @@ export function useChildRuns(run: MlflowRun | undefined) {
   });
 }
 
-export type LiveState = 'off' | 'connecting' | 'live' | 'broken';
-
 /** While the run goes on: its events by server-sent events, put into the cached run and curves. Reconnects by itself. */
 export function useLiveRun(runId: string, run: MlflowRun | undefined): LiveState {
   const client = useQueryClient();
@@ -58,35 +57,23 @@ export function useLiveRun(runId: string, run: MlflowRun | undefined): LiveState
   useEffect(() => {
     if (!running) return;
     const controller = new AbortController();
-    const follow = async () => {
-      for (let attempt = 0; !controller.signal.aborted; attempt += 1) {
-        setState('connecting');
-        const { stream } = await streamRunEvents({
-          path: { run_id: runId },
-          signal: controller.signal,
-          sseDefaultRetryDelay: 1000,
-          sseMaxRetryDelay: 10_000,
-          onSseError: () => {
-            if (controller.signal.aborted) return;
-            setState('broken');
-            // What was missed meanwhile is not sent again: ask for it all.
-            void client.invalidateQueries({ queryKey: ['series'] });
-            void client.invalidateQueries({ queryKey: ['run', project, runId] });
-          },
-        });
-        for await (const event of stream) {
-          setState('live');
-          if (event.type === 'metrics') {
-            appendPoints(client, runId, startMs, event.points);
-            patchLatest(client, project, runId, event.points);
-          } else if (event.type === 'run') void client.invalidateQueries({ queryKey: ['run', project, runId] });
-          else void client.invalidateQueries({ queryKey: ['artifacts', project, 'run', runId] });
-        }
-        // The server closed the stream in good order, as it does when it restarts.
-        if (!controller.signal.aborted) await new Promise((resolve) => setTimeout(resolve, Math.min(10_000, 1000 * 2 ** attempt)));
-      }
-    };
-    void follow().catch(() => setState('broken'));
+    void follow({
+      open: (options) => streamRunEvents({ path: { run_id: runId }, ...options }),
+      onEvent: (event) => {
+        if (event.type === 'metrics') {
+          appendPoints(client, runId, startMs, event.points);
+          patchLatest(client, project, runId, event.points);
+        } else if (event.type === 'run') void client.invalidateQueries({ queryKey: ['run', project, runId] });
+        else void client.invalidateQueries({ queryKey: ['artifacts', project, 'run', runId] });
+      },
+      onState: setState,
+      onBroken: () => {
+        // What was missed meanwhile is not sent again: ask for it all.
+        void client.invalidateQueries({ queryKey: ['series'] });
+        void client.invalidateQueries({ queryKey: ['run', project, runId] });
+      },
+      signal: controller.signal,
+    });
     return () => {
       controller.abort();
       setState('off');

@@ -6,12 +6,13 @@ import { Page, TabBar, tabClass } from '~/app/page';
 import { useProject } from '~/app/project';
 import { runTabs, type ChartSearch } from '~/app/searches';
 import { CodeBlock, CopyButton } from '~/ui/copy';
+import { Live } from '~/ui/live';
 import { Empty, Loading } from '~/ui/states';
 import { Badge, RunStatus } from '~/ui/status';
 import { Ago, Elapsed } from '~/ui/time';
 import { ArtifactBrowser } from '../artifacts/artifact-browser';
-import { useExperiment } from '../runs/runs-page';
-import { useLiveRun, useRun, type LiveState } from './data';
+import { ExperimentCrumb } from '../experiments/crumb';
+import { useLiveRun, useRun } from './data';
 import { MetricCharts } from './metric-charts';
 import { Overview } from './overview';
 import { RunMenu } from './run-menu';
@@ -138,25 +139,5 @@ function Crumbs({ experimentId }: { experimentId: string | undefined }) {
         </>
       )}
     </>
-  );
-}
-
-export function ExperimentCrumb({ experimentId }: { experimentId: string }) {
-  const project = useProject();
-  const experiment = useExperiment(experimentId);
-  return (
-    <Link to="/p/$project/experiments/$experimentId" params={{ project, experimentId }}>
-      {experiment.data?.name ?? experimentId}
-    </Link>
-  );
-}
-
-function Live({ state }: { state: LiveState }) {
-  if (state === 'off') return null;
-  if (state === 'broken') return <Badge tone="warn">Reconnecting…</Badge>;
-  return (
-    <span role="status">
-      <Badge tone="accent">{state === 'live' ? 'Live' : 'Connecting…'}</Badge>
-    </span>
   );
 }

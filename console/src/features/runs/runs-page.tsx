@@ -1,7 +1,6 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useState } from 'react';
-import { mlflowGetExperiment } from '~/api';
 import { ApiError, describeError, fieldError } from '~/app/errors';
 import { QueryError } from '~/app/fallbacks';
 import { Page, TabBar, tabClass } from '~/app/page';
@@ -13,6 +12,7 @@ import { Checkbox, Select } from '~/ui/field';
 import { formatCount } from '~/ui/format';
 import { Badge } from '~/ui/status';
 import { ErrorNote, Loading } from '~/ui/states';
+import { useExperiment } from '../experiments/crumb';
 import { ExperimentMenu } from '../experiments/experiment-menu';
 import { ColumnChooser } from './column-chooser';
 import { column, defaultColumns, nextSort, type Column } from './columns';
@@ -25,14 +25,6 @@ import { SelectionBar } from './selection-bar';
 import { ExportButton } from './export-button';
 
 const route = getRouteApi('/session/p/$project/experiments/$experimentId');
-
-export function useExperiment(experimentId: string) {
-  const project = useProject();
-  return useQuery({
-    queryKey: ['experiment', project, experimentId],
-    queryFn: async () => (await mlflowGetExperiment({ query: { experiment_id: experimentId } })).data.experiment,
-  });
-}
 
 export function RunsPage() {
   const project = useProject();
