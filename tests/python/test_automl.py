@@ -1,5 +1,6 @@
 """From a file to a registered model that answers, seen by an unchanged MLflow client: datasets, searches, explanations, serving."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -264,25 +265,100 @@ def test_the_same_seed_gives_the_same_model(found):
     assert done["score"] == job["score"] and done["best"] == job["best"]
 
 
+def numbers(columns, rows=40):
+    """A table with a target that follows from its row's number, and other columns as given."""
+    head = [*columns, "y"]
+    lines = [[str(make(row)) for make in columns.values()] + [str(row * 1.5)] for row in range(rows)]
+    return "\n".join(",".join(line) for line in [head, *lines]) + "\n"
+
+
 @pytest.mark.parametrize(
-    ("rows", "target", "says"),
+    ("rows", "says"),
     [
-        ("a,y\n" + "1,2\n" * 30, "y", "there is nothing to predict"),
-        ("a,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(5)), "y", "at least 10 are needed"),
-        ("a,y\n" + "".join(f"1,{i * 1.5}\n" for i in range(40)), "y", None),
-        ("a,y\n" + "".join(f"{i},word{i}\n" for i in range(40)), "y", "are no classes"),
-        ("a,y\n" + "".join(f",{i * 1.5}\n" for i in range(40)), "y", None),
+        ("a,y\n" + "1,2\n" * 30, "there is nothing to predict"),
+        (numbers({"a": lambda row: row}, 5), "at least 10 are needed"),
+        (numbers({"a": lambda row: row}, 1), "at least 10 are needed"),
+        ("a,y\n" + "".join(f"{i},word{i}\n" for i in range(40)), "are no classes"),
+        ("a,y\n" + "".join(f"{i},{'inf' if i == 7 else i * 1.5}\n" for i in range(40)), "is infinite"),
+        ("a,y\n" + "".join(f"{i},2024-01-{i % 28 + 1:02}\n" for i in range(40)), None),
     ],
 )
-def test_what_cannot_be_predicted_is_told(wire, unique, rows, target, says):
+def test_what_cannot_be_predicted_is_told(wire, unique, rows, says):
     dataset = upload(wire, unique("odd"), rows)
-    automl = search(wire, dataset, target, trials=2, seconds=30)
-    done = wait(wire, f"/api/v1/automl/jobs/{automl}")
+    answer = wire.post("/api/v1/automl/jobs", {"dataset_id": dataset, "target": "y", "trials": 2, "seconds": 30})
     if says is None:
-        # Nothing to learn from: the baseline is all there is, or a reason why not even that.
-        assert done["state"] == "succeeded" or done["error"], done
+        assert answer.status == 422 and "points in time" in answer.body["errors"][0]["detail"], answer
+        return
+    done = wait(wire, f"/api/v1/automl/jobs/{answer.body['automl_id']}")
+    assert done["state"] == "failed" and says in done["error"], done
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pytest.param({"empty": lambda row: "", "a": lambda row: row}, id="a column that is missing everywhere"),
+        pytest.param({"same": lambda row: 1, "a": lambda row: row}, id="a constant column"),
+        pytest.param({"name": lambda row: f"row{row}", "a": lambda row: row}, id="a name for each row"),
+        pytest.param({"mixed": lambda row: row if row % 3 else "word", "a": lambda row: row}, id="words among numbers"),
+        pytest.param({"wild": lambda row: "inf" if row == 3 else row, "a": lambda row: row}, id="an infinity"),
+    ],
+)
+def test_odd_columns_do_no_harm(wire, unique, columns):
+    dataset = upload(wire, unique("odd"), numbers(columns))
+    done = wait(wire, f"/api/v1/automl/jobs/{search(wire, dataset, 'y', trials=3, seconds=60)}")
+    assert done["state"] == "succeeded", done
+    # The mean alone is off by 17; the other column says it all.
+    assert done["best"]["score"] < 8, done
+
+
+@pytest.mark.parametrize("columns", [{"same": lambda row: 1}, {"empty": lambda row: ""}])
+def test_where_nothing_is_to_be_learnt_it_is_said(wire, unique, columns):
+    dataset = upload(wire, unique("odd"), numbers(columns))
+    done = wait(wire, f"/api/v1/automl/jobs/{search(wire, dataset, 'y', trials=3, seconds=60)}")
+    assert done["state"] == "failed" and "learn" in done["error"], done
+
+
+def test_ten_thousand_columns_are_learnt_from(wire, unique):
+    columns = {f"c{at}": (lambda row, at=at: (row * (at + 1)) % 97) for at in range(10_000)}
+    dataset = upload(wire, unique("wide"), numbers(columns, 60))
+    done = wait(wire, f"/api/v1/automl/jobs/{search(wire, dataset, 'y', trials=3, seconds=20)}")
+    assert done["state"] == "succeeded" and done["trials"] >= 1, done
+    results = wire.get(f"/api/v1/automl/jobs/{done['automl_id']}/results").ok()
+    assert len(results["columns"]) >= 9_000
+
+
+def test_a_budget_for_one_model_leaves_the_baseline(wire, found):
+    _, dataset, _ = found
+    done = wait(wire, f"/api/v1/automl/jobs/{search(wire, dataset, 'target', trials=1, seconds=1)}")
+    assert done["state"] == "succeeded" and done["trials"] == 1 and done["best"]["family"] == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"a,b\n", None),
+        (b"PK\x03\x04" + b"\0" * 100, "ZIP archive"),
+        (gzip.compress(b"0" * 50_000_000), "gzip"),
+        (b"PAR1 and nothing else", "Parquet"),
+        (b"a,b\n1,2\n3\n", "line 3"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, None),
+    ],
+)
+def test_files_that_are_no_tables_are_told_apart(wire, unique, data, says):
+    answer = wire.request("POST", f"/api/v1/datasets?name={unique('bad')}", raw=data)
+    if answer.status in (200, 202):
+        path = f"/api/v1/datasets/{answer.body['id']}"
+        latest = wait(wire, path, lambda body: body["latest"]["state"] != "reading")["latest"]
+        if says is None and latest["state"] == "ready":
+            # A table of no rows is one; there is nothing to search.
+            asked = wire.post("/api/v1/automl/jobs", {"dataset_id": answer.body["id"], "target": "b", "seconds": 5})
+            ended = wait(wire, f"/api/v1/automl/jobs/{asked.body['automl_id']}")
+            assert ended["state"] == "failed" and ended["error"], ended
+            return
+        assert latest["state"] == "failed" and (says or "") in latest["error"], latest
     else:
-        assert done["state"] == "failed" and says in done["error"], done
+        assert answer.status in (400, 422) and (says or "") in answer.body["detail"], answer
 
 
 def test_wishes_that_cannot_be_met_are_refused_with_their_place(wire, found):

@@ -185,7 +185,10 @@ impl From<ChildError> for Fault {
 impl From<MlopsError> for Fault {
     fn from(error: MlopsError) -> Self {
         match error.code() {
-            ErrorCode::Internal | ErrorCode::Unavailable => Self::Passing(error.public_detail(), error.to_string()),
+            ErrorCode::Internal => {
+                Self::Passing("the work failed here; the log has the reason".to_owned(), error.to_string())
+            }
+            ErrorCode::Unavailable => Self::Passing(error.public_detail(), error.to_string()),
             _ => Self::Refused(error.public_detail()),
         }
     }

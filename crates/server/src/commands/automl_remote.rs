@@ -25,7 +25,9 @@ pub(super) async fn run(options: &AutomlOptions, address: &str) -> Result<(Summa
     let (dataset, version) = remote.dataset(&options.data, tables::content(&options.data)?, &types).await?;
     let started = remote.post(&["api", "v1", "automl", "jobs"], &[], &wishes(options, &dataset, version)).await?;
     let id = text(&started, "/automl_id")?;
-    let page = remote.page(&format!("/automl/{id}"));
+    // A key belongs to one project.
+    let project = text(&remote.get(&["api", "v1", "me"]).await?, "/projects/0/slug")?;
+    let page = remote.page(&format!("/p/{project}/automl/{id}"));
     say(&format!("the search can be watched at {page}"));
     let path = ["api", "v1", "automl", "jobs", &id];
     let progress = Progress::new();

@@ -14,9 +14,8 @@ pub(super) fn calls(operation: &str, t: &Things) -> Option<Vec<Call>> {
     let records = json!({"records": [{"a": 1, "b": 2}]});
     let explain = |model, rows: &serde_json::Value| json!({"model": model, "rows": rows, "kind": "shap"});
     Some(match operation {
-        "startAutoml" => {
-            vec![write(Missing).json(json!({"dataset_id": t.dataset, "target": "a", "experiment": unique("search")}))]
-        }
+        // A search that began would change its run for as long as it goes on.
+        "startAutoml" => vec![write(Missing).json(json!({"dataset_id": t.dataset, "target": "none"})).own(422)],
         // What was begun meanwhile is being worked on.
         "listAutomlJobs" => vec![
             read(Nothing).volatile(),
