@@ -252,6 +252,8 @@ def test_a_search_is_cancelled_and_taken_up_again(found, tracking):
     done = wait(wire, path)
     # Nothing was tried again, and nothing new.
     assert done["state"] == "succeeded" and done["trials"] == there, done
+    # The model is of all of them, not of the first.
+    assert done["score"] <= done["best"]["score"] * 1.02, done
     runs = tracking.search_runs([done["experiment_id"]], f"tags.mlflow.parentRunId = '{done['run_id']}'")
     assert len(runs) == there and tracking.get_run(done["run_id"]).info.status == "FINISHED"
     assert wire.post(f"{path}/resume", {}).status == 409

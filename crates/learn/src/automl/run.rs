@@ -43,7 +43,7 @@ pub(super) struct Search<'a> {
 }
 
 /// Learns from `table`. `finished` holds trials of an earlier run with the same table and settings, in order: they are not made
-/// again. `stop` is asked before and in every trial but the first; `events` is told what happens.
+/// again, whatever `stop` says, which is asked before and in every other trial but the first; `events` is told what happens.
 ///
 /// # Errors
 /// [`AutomlError`] says why there can be no model. Learners that fail are trials that failed.
@@ -61,14 +61,15 @@ pub fn run(
     let mut stopped = false;
     while search.trials.len() < most {
         let number = search.trials.len();
-        if number > 0 && stop.now() {
-            stopped = true;
-            break;
-        }
         let Some((config, rung)) = search.next() else { break };
         let learning_rows = prepared.plan.learning_rows[rung];
         let trial = match finished.get(number).filter(|trial| search.is_same(trial, number, &config, learning_rows)) {
+            // It has been paid for already: there is always time for it.
             Some(trial) => trial.clone(),
+            None if number > 0 && stop.now() => {
+                stopped = true;
+                break;
+            }
             None => {
                 events(Event::Started { number, config: &config, learning_rows });
                 match search.attempt(number, config, rung, if number == 0 { &Never } else { stop }) {

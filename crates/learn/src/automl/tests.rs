@@ -144,6 +144,10 @@ fn a_stopped_run_is_a_prefix_and_can_be_gone_on_with() {
     assert_eq!(started, (begun.trials.len()..7).collect::<Vec<_>>());
     assert_eq!(resumed.trials, whole.trials);
     assert_eq!(resumed.model.save().unwrap(), whole.model.save().unwrap());
+    // Without any time the model is of what was given back, and of all of it.
+    let ended = run(&table, &settings(50), &stored, &|| true, &mut |_| {}).unwrap();
+    assert_eq!((&ended.trials, ended.stopped), (&begun.trials, true));
+    assert_eq!(ended.model.save().unwrap(), begun.model.save().unwrap());
     // A trial of another table is made anew.
     let other = ran(&classes(180, 2), &settings(7));
     assert_eq!(run(&table, &settings(7), &other.trials, &Never, &mut |_| {}).unwrap().trials, whole.trials);

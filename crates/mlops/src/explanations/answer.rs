@@ -91,7 +91,7 @@ fn said(asked: &Asked<'_>, rows: Rows<'_>) -> MlopsResult<Vec<Vec<f64>>> {
 }
 
 fn importance(asked: &Asked<'_>, wish: &Wish) -> MlopsResult<ColumnImportances> {
-    let (truth, metric) = asked.truth(wish.target.as_deref())?;
+    let (rows, truth, metric) = asked.truth(wish.target.as_deref())?;
     let function = asked.function()?;
     let sign = if metric.greater_is_better() { 1.0 } else { -1.0 };
     // A lone output is the probability of the second class.
@@ -101,7 +101,7 @@ fn importance(asked: &Asked<'_>, wish: &Wish) -> MlopsResult<ColumnImportances> 
         metric.score(&truth, &both).map_or(f64::NAN, |score| sign * score)
     };
     let settings = PermutationImportance { repeats: SHUFFLES, seed: wish.seed, ..PermutationImportance::default() };
-    let found = settings.explain(function.as_ref(), asked.rows()?, score)?;
+    let found = settings.explain(function.as_ref(), Rows::new(&rows, asked.features.len())?, score)?;
     let line = |at: usize| {
         let column = &found.columns[at];
         let (low, high) = column.interval;

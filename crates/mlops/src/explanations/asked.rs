@@ -83,34 +83,37 @@ impl<'a> Asked<'a> {
         at.ok_or_else(|| MlopsError::Asked(format!("The model has no column {name:?}.")))
     }
 
-    /// What the rows are in truth, and by what the model is scored on them.
-    pub(super) fn truth(&self, target: Option<&str>) -> MlopsResult<(Target, Metric)> {
-        let rows: Vec<usize> = (0..self.count).collect();
-        let table = self.table.take(&rows);
+    /// Those of the rows whose truth is known, what they are, and by what the model is scored on them.
+    pub(super) fn truth(&self, target: Option<&str>) -> MlopsResult<(Vec<f64>, Target, Metric)> {
         let missing =
-            |what: &str| MlopsError::Asked(format!("{what}; importance needs to know what the rows are in truth."));
-        match self.model {
-            AnyModel::Own(own) => {
-                let name = target.unwrap_or(own.target());
-                let found = truth_in(own.classes(), &table, name);
-                Ok((
-                    found.ok_or_else(|| missing(&format!("The column {name:?} is not there in each row")))?,
-                    own.metric(),
-                ))
-            }
+            |what: String| MlopsError::Asked(format!("{what}; importance needs to know what the rows are in truth."));
+        let (name, classes, metric) = match self.model {
+            AnyModel::Own(own) => (target.unwrap_or(own.target()), own.classes().to_vec(), own.metric()),
             AnyModel::Trees { trees, .. } => {
-                let name = target.ok_or_else(|| missing("No target column was named"))?;
-                let ensemble = trees.ensemble();
-                let classes = match (ensemble.link, self.model.outputs()) {
-                    (Link::Identity, _) => Vec::new(),
-                    (Link::Logistic, labels) if labels.len() == 1 => vec!["0".to_owned(), "1".to_owned()],
-                    (_, labels) => labels,
-                };
-                let metric = if classes.is_empty() { Metric::Rmse } else { Metric::LogLoss };
-                let found = truth_in(&classes, &table, name);
-                Ok((found.ok_or_else(|| missing(&format!("The column {name:?} is not there in each row")))?, metric))
+                let name = target.ok_or_else(|| missing("No target column was named".to_owned()))?;
+                match (trees.ensemble().link, self.model.outputs()) {
+                    (Link::Identity, _) => (name, Vec::new(), Metric::Rmse),
+                    (Link::Logistic, labels) if labels.len() == 1 => {
+                        (name, vec!["0".to_owned(), "1".to_owned()], Metric::LogLoss)
+                    }
+                    (_, labels) => (name, labels, Metric::LogLoss),
+                }
             }
-        }
+        };
+        let column = self.table.column(name)?;
+        let known: Vec<usize> = (0..self.count).filter(|row| is_known(&classes, column, *row)).collect();
+        let truth = truth_in(&classes, &self.table.take(&known), name).filter(|_| !known.is_empty());
+        let truth = truth.ok_or_else(|| missing(format!("The column {name:?} tells it of none of the rows")))?;
+        let width = self.features.len();
+        let rows = known.iter().flat_map(|row| self.values.get(row * width..(row + 1) * width).unwrap_or_default());
+        Ok((rows.copied().collect(), truth, metric))
+    }
+}
+
+fn is_known(classes: &[String], column: &Column, row: usize) -> bool {
+    match &column.values {
+        Values::Numeric(values) if classes.is_empty() => values.get(row).is_some_and(|value| value.is_finite()),
+        _ => column.display(row).is_some_and(|shown| classes.contains(&shown)),
     }
 }
 
