@@ -23,3 +23,8 @@ bench/run.sh "$@"
 say "what checking a caller costs"
 # One core: the benchmark is about the work a request adds, not about how many of them a machine can do at once.
 taskset --cpu-list 0 cargo bench --quiet --package rhiza-identity --bench access_path
+say "AutoML beside its peers (hours with all of them; AUTOML_BENCH says how, see bench/automl/compare.py --help)"
+# shellcheck disable=SC2086  # several arguments
+bench/automl/run.sh ${AUTOML_BENCH:---systems rhiza,flaml,autogluon,h2o}
+say "TreeSHAP beside its peers"
+bench/shap/run.sh --peer-rows 1000
