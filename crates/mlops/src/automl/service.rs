@@ -243,16 +243,24 @@ impl Searches {
     /// Stops a search. What it has found stays; it can be taken up again.
     pub(super) async fn cancel(&self, caller: &Caller, id: AutomlId) -> MlopsResult<View> {
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
-        let mut job = store::get(&tx, &caller.scope, id, true).await?.ok_or(NO_SEARCH)?;
-        settle(&tx, caller, &mut job).await?;
-        if job.state.is_final() {
+        let ended = |job: &AutomlJob| {
             let state = job.state.as_str();
-            return Err(MlopsError::Conflict(format!("The search has ended already: it is {state}.")));
+            MlopsError::Conflict(format!("The search has ended already: it is {state}."))
+        };
+        let mut seen = store::get(&tx, &caller.scope, id, false).await?.ok_or(NO_SEARCH)?;
+        settle(&tx, caller, &mut seen).await?;
+        if seen.state.is_final() {
+            return Err(ended(&seen));
         }
-        let before = job.state;
-        if let Some(of) = job.job {
+        // Its job first, then the search: as the worker holds them.
+        if let Some(of) = seen.job {
             jobs::cancel(&tx, &caller.scope, of, &self.state.env).await?;
         }
+        let mut job = store::get(&tx, &caller.scope, id, true).await?.ok_or(NO_SEARCH)?;
+        if job.state.is_final() || job.job != seen.job {
+            return Err(ended(&job));
+        }
+        let before = job.state;
         job.state = State::Cancelled;
         job.finished_at = Some(self.state.env.now());
         store::update(&tx, &caller.scope, &job).await?;

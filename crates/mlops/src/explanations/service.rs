@@ -151,7 +151,8 @@ impl Explanations {
     /// Removes an explanation; its job, if it is at work, ends.
     pub(super) async fn delete(&self, caller: &Caller, id: ExplanationId) -> MlopsResult<()> {
         let tx = self.state.db.write(&caller.scope.org_scope()).await?;
-        let made = store::get(&tx, &caller.scope, id, true).await?.ok_or(NONE)?;
+        let made = store::get(&tx, &caller.scope, id, false).await?.ok_or(NONE)?;
+        // Its job first, then the explanation: as the worker holds them.
         if let Some(job) = made.job.filter(|_| !made.state.is_final()) {
             jobs::cancel(&tx, &caller.scope, job, &self.state.env).await?;
         }
