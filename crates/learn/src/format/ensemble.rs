@@ -102,11 +102,28 @@ fn encode_tree(tree: &Tree, columns: usize, thresholds: Option<&[Vec<f64>]>) -> 
             }
         });
     }
+    encode_splits(&nodes, &places, small, thresholds, &mut out);
+    let number = |out: &mut Encoder, n: u32| if small { out.u16(n as u16) } else { out.u32(n) };
+    for node in &nodes {
+        if let NodeKind::Leaf(leaf) = node.kind {
+            number(&mut out, leaf);
+        }
+    }
+    for node in &nodes {
+        if whole { out.u32(node.cover as u32) } else { out.f64(node.cover) }
+    }
+    out.f64s(&tree.leaf_values);
+    out.u64s(&tree.category_words);
+    out.finish()
+}
+
+/// Their columns, children and tests; `places`: where each node of the tree stands now.
+fn encode_splits(nodes: &[Node], places: &[u32], small: bool, thresholds: Option<&[Vec<f64>]>, out: &mut Encoder) {
     let number = |out: &mut Encoder, n: u32| if small { out.u16(n as u16) } else { out.u32(n) };
     let mut sets: Vec<(u32, u32)> = Vec::new();
-    for node in &nodes {
+    for node in nodes {
         if let NodeKind::Split { feature, test, left, right, .. } = node.kind {
-            [feature, places[left as usize], places[right as usize]].into_iter().for_each(|n| number(&mut out, n));
+            [feature, places[left as usize], places[right as usize]].into_iter().for_each(|n| number(out, n));
             match (test, thresholds) {
                 (Test::AtMost(threshold), Some(all)) => out.u16(number_of(&all[feature as usize], threshold)),
                 (Test::AtMost(threshold), None) => out.f64(threshold),
@@ -122,17 +139,6 @@ fn encode_tree(tree: &Tree, columns: usize, thresholds: Option<&[Vec<f64>]>) -> 
         out.count(sets.len());
         sets.into_iter().flat_map(|(start, words)| [start, words]).for_each(|n| out.u32(n));
     }
-    for node in &nodes {
-        if let NodeKind::Leaf(leaf) = node.kind {
-            number(&mut out, leaf);
-        }
-    }
-    for node in &nodes {
-        if whole { out.u32(node.cover as u32) } else { out.f64(node.cover) }
-    }
-    out.f64s(&tree.leaf_values);
-    out.u64s(&tree.category_words);
-    out.finish()
 }
 
 /// An ensemble without trees, checked, out of the head of the section.
