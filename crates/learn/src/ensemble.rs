@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+mod order;
+
 /// What a row goes through on its way down, and what is added up at the leaves.
 ///
 /// The raw output `k` of a row is `base[k]` plus, over all trees, the value of the leaf the row falls into. [`Link`] makes the

@@ -22,9 +22,12 @@
 
 mod code;
 mod ensemble;
+mod packed;
 
 pub use code::{Decoder, Encoder};
-pub use ensemble::{ENSEMBLE, decode_ensemble, encode_ensemble, read_ensemble, write_ensemble};
+pub use ensemble::{
+    ENSEMBLE, decode_ensemble, decode_predictor, encode_ensemble, read_ensemble, read_predictor, write_ensemble,
+};
 
 /// The first eight bytes, made like PNG's: a byte that is no ASCII, letters, and line ends that a transfer as text would change.
 const MAGIC: [u8; 8] = *b"\x89RHZ\r\n\x1a\n";

@@ -6,12 +6,15 @@
 //! training rows, which cost nothing extra: `y_i − f_{−i} = α_i / (K + λ)⁻¹_ii` (Rasmussen and Williams, "Gaussian processes for
 //! machine learning", 2006, 5.4.2).
 
+mod exponential;
+
 use std::sync::Arc;
 
 use fearless_simd::{Level, Simd, dispatch};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::exponential::exp_of_negative;
 use crate::linear_algebra::{cholesky, cholesky_inverse_diagonal, cholesky_solve, dot};
 use crate::matrix::Target;
 use crate::optimise::{Effort, minimise};
@@ -23,6 +26,9 @@ pub const MAX_ROWS: usize = 4_000;
 
 /// Rows of nearness that a thread takes at a time.
 const GRAM_ROWS: usize = 32;
+
+/// Training rows whose distances are reckoned together: their sums stay in the first-level cache.
+const CLOSE: usize = 512;
 
 /// How nearness falls with distance `d`, in units of the median distance between training rows times [`Params::width`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,9 +61,12 @@ pub struct Kernel {
     pub(crate) rate: f64,
     pub(crate) linear: f64,
     pub(crate) columns: u32,
+    /// Training rows, column by column: distances to several of them are reckoned at once.
     pub(crate) rows: Arc<[f64]>,
     /// Votes, `rows × outputs`.
     pub(crate) votes: Vec<f64>,
+    /// What the linear part of all votes comes to, `columns × outputs`; empty without one.
+    pub(crate) slopes: Vec<f64>,
     /// Mean of the truth.
     pub(crate) means: Vec<f64>,
     /// Scale and intercepts of the softmax; empty for numbers.
@@ -68,12 +77,12 @@ impl Shape {
     #[inline(always)]
     fn nearness(self, squared: f64) -> f64 {
         match self {
-            Self::Gauss => (-squared / 2.0).exp(),
+            Self::Gauss => exp_of_negative(-squared / 2.0),
             Self::Matern => {
                 let d = (3.0 * squared).sqrt();
-                (1.0 + d) * (-d).exp()
+                (1.0 + d) * exp_of_negative(-d)
             }
-            Self::Exponential => (-squared.sqrt()).exp(),
+            Self::Exponential => exp_of_negative(-squared.sqrt()),
         }
     }
 }
@@ -87,6 +96,11 @@ fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
         sums.iter_mut().zip(x).zip(y).for_each(|((sum, x), y)| *sum += (x - y) * (x - y));
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+/// Rows as columns.
+fn turned(rows: &[f64], width: usize) -> Vec<f64> {
+    (0..width).flat_map(|column| rows.iter().skip(column).step_by(width).copied()).collect()
 }
 
 /// The median distance between rows, of at most 500 of them.
@@ -134,8 +148,9 @@ pub fn fit_path(
         rate: 1.0 / (params.width * median_distance(rows)),
         linear: params.linear,
         columns: rows.width() as u32,
-        rows: rows.values.as_slice().into(),
+        rows: turned(&rows.values, rows.width()).into(),
         votes: Vec::new(),
+        slopes: Vec::new(),
         means: vec![0.0; width],
         link: Vec::new(),
     };
@@ -166,23 +181,48 @@ impl Kernel {
             && columns > 0
             && width > 0
             && self.means.len() == width
+            && !self.rows.is_empty()
             && self.rows.len().is_multiple_of(columns)
             && Some(self.votes.len()) == (self.rows.len() / columns).checked_mul(width)
+            && Some(self.slopes.len()) == if self.linear == 0.0 { Some(0) } else { columns.checked_mul(width) }
             && (self.link.is_empty() || self.link.len() == width + 1)
     }
 
-    #[inline(always)]
-    fn nearness(&self, a: &[f64], b: &[f64]) -> f64 {
-        let near = self.shape.nearness(squared_distance(a, b) * self.rate * self.rate);
-        if self.linear == 0.0 { near } else { near + self.linear * dot(a, b) / f64::from(self.columns) }
-    }
-
-    /// Nearness of a row to the first training rows.
+    /// Nearness of a row to the first training rows, without the linear part: all distances first, then what follows from them, so
+    /// that each pass is of one kind and goes several rows at a time.
     #[inline(always)]
     fn near_all<S: Simd>(&self, _: S, row: &[f64], out: &mut [f64]) {
-        for (other, value) in self.rows.chunks_exact(self.columns as usize).zip(out) {
-            *value = self.nearness(row, other);
+        let scale = self.rate * self.rate;
+        for (chunk, out) in out.chunks_mut(CLOSE).enumerate() {
+            out.fill(0.0);
+            for (x, others) in row.iter().zip(self.rows.chunks_exact(self.count())) {
+                let others = &others[chunk * CLOSE..][..out.len()];
+                out.iter_mut().zip(others).for_each(|(sum, z)| *sum += (x - z) * (x - z));
+            }
+            let near = |shape: Shape, out: &mut [f64]| {
+                out.iter_mut().for_each(|value| *value = shape.nearness(*value * scale))
+            };
+            // A loop for each, with nothing to decide inside.
+            match self.shape {
+                Shape::Gauss => near(Shape::Gauss, out),
+                Shape::Matern => near(Shape::Matern, out),
+                Shape::Exponential => near(Shape::Exponential, out),
+            }
         }
+    }
+
+    /// Adds the linear part of the nearness to the first training rows.
+    #[inline(always)]
+    fn add_linear<S: Simd>(&self, _: S, row: &[f64], out: &mut [f64]) {
+        for (x, others) in row.iter().zip(self.rows.chunks_exact(self.count())) {
+            let factor = self.linear / f64::from(self.columns) * x;
+            out.iter_mut().zip(others).for_each(|(sum, z)| *sum += factor * z);
+        }
+    }
+
+    /// Number of training rows.
+    fn count(&self) -> usize {
+        self.rows.len() / self.columns as usize
     }
 
     fn gram(&self, rows: &Rows) -> Vec<f64> {
@@ -193,6 +233,9 @@ impl Kernel {
             for (at, out) in out.chunks_exact_mut(n).enumerate() {
                 let i = chunk * GRAM_ROWS + at;
                 dispatch!(level, simd => self.near_all(simd, rows.row(i), &mut out[..=i]));
+                if self.linear != 0.0 {
+                    dispatch!(level, simd => self.add_linear(simd, rows.row(i), &mut out[..=i]));
+                }
             }
         });
         gram
@@ -211,6 +254,14 @@ impl Kernel {
             cholesky_solve(&factor, n, &mut y);
             y.iter().enumerate().for_each(|(row, vote)| model.votes[row * width + output] = *vote);
         }
+        if self.linear != 0.0 {
+            let factor = self.linear / f64::from(self.columns);
+            let slope = |z: &[f64], output: usize| {
+                factor * z.iter().zip(model.votes.chunks_exact(width)).map(|(z, votes)| z * votes[output]).sum::<f64>()
+            };
+            let columns = self.rows.chunks_exact(n);
+            model.slopes = columns.flat_map(|z| (0..width).map(move |output| slope(z, output))).collect();
+        }
         if let crate::matrix::Values::Classes { codes, .. } = target.values() {
             let inverse = cholesky_inverse_diagonal(&factor, n);
             let left_out: Vec<f64> =
@@ -227,8 +278,14 @@ impl Kernel {
         let mut scores = self.means.clone();
         let mut near = vec![0.0; self.votes.len() / width];
         dispatch!(Level::new(), simd => self.near_all(simd, row, &mut near));
-        for (near, votes) in near.iter().zip(self.votes.chunks_exact(width)) {
-            scores.iter_mut().zip(votes).for_each(|(score, vote)| *score += near * vote);
+        for (values, weights) in [(&near[..], &self.votes), (row, &self.slopes)] {
+            if width == 1 {
+                scores[0] += dot(values, weights);
+                continue;
+            }
+            for (value, weights) in values.iter().zip(weights.chunks_exact(width)) {
+                scores.iter_mut().zip(weights).for_each(|(score, weight)| *score += value * weight);
+            }
         }
         if !self.link.is_empty() {
             link(&self.link, &mut scores);

@@ -1,153 +1,181 @@
-//! The fast form: nodes of eight bytes that compare whole numbers.
+//! The fast form: forks of eight bytes that compare whole numbers.
 
 use super::{BLOCK, LANES, TREES};
-use crate::ensemble::{Ensemble, Missing, NodeKind, Test, Tree, ZERO};
-use std::collections::VecDeque;
+use crate::ensemble::ZERO;
 
-/// Trees whose leaves are noted before their values are added.
-const SOME: usize = 256;
-/// Nodes of a tree that lie level by level: four levels.
-const TOP: usize = 15;
+/// Trees that lie together, and whose leaves are noted before their values are added.
+pub(crate) const SOME: usize = 256;
 /// The number of a missing value.
 const MISSING: u16 = u16::MAX;
 /// The number of a category that is in no set.
 const NO_CATEGORY: u16 = u16::MAX - 1;
 /// Thresholds of a column, or categories: as many as have a number.
-const MOST: usize = NO_CATEGORY as usize;
-/// Flags of a node, in the upper bits of its child's number.
-const MISSING_LEFT: u32 = 1 << 31;
-const IN_SET: u32 = 1 << 30;
-const CHILD: u32 = IN_SET - 1;
+pub(crate) const MOST: usize = NO_CATEGORY as usize;
 
+/// An ensemble's trees, ready for prediction.
 #[derive(Debug, Clone)]
-pub(super) struct Flat {
-    columns: Vec<Grid>,
-    single: bool,
-    nodes: Vec<Small>,
-    /// Of each node that is a leaf: its value, or (for leaves with a value per output) where its values begin.
-    values: Vec<f64>,
-    vectors: Vec<f64>,
-    sets: Vec<Box<[u64]>>,
-    trees: Vec<Root>,
+pub(crate) struct Flat {
+    pub(super) columns: Vec<Grid>,
+    pub(super) single: bool,
+    pub(super) trees: Parts,
 }
 
-/// A node. The right child follows the left; a leaf is its own left child and sends everything there.
+/// Trees, some at a time, as small as they can be.
+#[derive(Debug, Clone)]
+pub(super) enum Parts {
+    Small(Vec<Trees<Small>>),
+    Wide(Vec<Trees<Wide>>),
+}
+
+/// A fork. Its children are numbered within the tree: forks from 0, leaves from [`Fork::LEAF`].
+pub(crate) trait Fork: Copy + Send + Sync {
+    /// The number of the first leaf; as many forks have numbers.
+    const LEAF: u32;
+    /// Columns that it can look at.
+    const COLUMNS: usize;
+
+    /// `number`: of the threshold, or of the set within the tree; of a threshold one more where missing values go left.
+    fn new(column: u32, flags: Flags, number: u16, children: [u32; 2]) -> Self;
+    fn column(self) -> usize;
+    fn flags(self) -> Flags;
+    fn number(self) -> u16;
+    fn child(self, left: bool) -> u32;
+}
+
+/// What kind of fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flags {
+    pub(crate) missing_left: bool,
+    pub(crate) in_set: bool,
+}
+
+/// For trees of up to 32,768 forks over up to 16,384 columns.
 #[derive(Debug, Clone, Copy)]
-struct Small {
+pub(crate) struct Small {
+    /// The column and, in the upper bits, the flags.
     column: u16,
-    /// Number of the threshold, or of the set.
     number: u16,
-    /// Left child and flags.
-    left: u32,
+    /// The left child in the lower half. Which half is wanted is reckoned, not branched on: no processor could guess it.
+    children: u32,
 }
 
+/// For all others.
 #[derive(Debug, Clone, Copy)]
-struct Root {
-    node: u32,
+pub(crate) struct Wide {
+    column: u32,
+    number: u16,
+    /// As in [`Small`].
+    children: u64,
+}
+
+impl Fork for Small {
+    const LEAF: u32 = 1 << 15;
+    const COLUMNS: usize = 1 << 14;
+
+    fn new(column: u32, flags: Flags, number: u16, [left, right]: [u32; 2]) -> Self {
+        let flags = u16::from(flags.missing_left) << 15 | u16::from(flags.in_set) << 14;
+        Self { column: column as u16 | flags, number, children: left & 0xffff | right << 16 }
+    }
+
+    #[inline(always)]
+    fn column(self) -> usize {
+        usize::from(self.column & 0x3fff)
+    }
+
+    #[inline(always)]
+    fn flags(self) -> Flags {
+        Flags { missing_left: self.column >> 15 == 1, in_set: self.column >> 14 & 1 == 1 }
+    }
+
+    #[inline(always)]
+    fn number(self) -> u16 {
+        self.number
+    }
+
+    #[inline(always)]
+    fn child(self, left: bool) -> u32 {
+        self.children >> (u32::from(!left) << 4) & 0xffff
+    }
+}
+
+impl Fork for Wide {
+    const LEAF: u32 = 1 << 31;
+    const COLUMNS: usize = 1 << 30;
+
+    fn new(column: u32, flags: Flags, number: u16, [left, right]: [u32; 2]) -> Self {
+        let flags = u32::from(flags.missing_left) << 31 | u32::from(flags.in_set) << 30;
+        Self { column: column | flags, number, children: u64::from(left) | u64::from(right) << 32 }
+    }
+
+    #[inline(always)]
+    fn column(self) -> usize {
+        (self.column & 0x3fff_ffff) as usize
+    }
+
+    #[inline(always)]
+    fn flags(self) -> Flags {
+        Flags { missing_left: self.column >> 31 == 1, in_set: self.column >> 30 & 1 == 1 }
+    }
+
+    #[inline(always)]
+    fn number(self) -> u16 {
+        self.number
+    }
+
+    #[inline(always)]
+    fn child(self, left: bool) -> u32 {
+        (self.children >> (u32::from(!left) << 5)) as u32
+    }
+}
+
+/// Up to [`SOME`] trees.
+#[derive(Debug, Clone)]
+pub(crate) struct Trees<F> {
+    pub(super) forks: Vec<F>,
+    /// Values of the leaves, one each or one per output.
+    pub(super) values: Vec<f64>,
+    /// Where the words of each set begin, and how many there are.
+    pub(super) sets: Vec<(u32, u32)>,
+    pub(super) words: Vec<u64>,
+    pub(super) roots: Vec<Root>,
+}
+
+/// Where a tree's parts begin. Every tree has a fork.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Root {
+    pub(super) fork: u32,
+    pub(super) value: u32,
+    pub(super) set: u32,
     /// `None`: its leaves have a value per output.
-    output: Option<u32>,
+    pub(super) output: Option<u32>,
     /// Has splits by category.
-    sets: bool,
+    pub(super) has_sets: bool,
+}
+
+/// One row on its way down one tree.
+#[derive(Clone, Copy)]
+struct Lane {
+    /// The tree's first fork.
+    first: u32,
+    /// The fork within the tree.
+    at: u32,
+    tree: usize,
 }
 
 /// How the values of a column become numbers.
 #[derive(Debug, Clone, Default)]
-struct Grid {
+pub(crate) struct Grid {
     /// Thresholds in ascending order.
-    thresholds: Vec<f64>,
+    pub(crate) thresholds: Vec<f64>,
     /// Values are category codes.
-    categories: bool,
+    pub(crate) categories: bool,
     /// Zero counts as missing.
-    zero_is_missing: bool,
+    pub(crate) zero_is_missing: bool,
     /// Whether any split looks at the column.
-    used: bool,
+    pub(crate) used: bool,
 }
 
 impl Flat {
-    pub(super) fn new(ensemble: &Ensemble) -> Option<Self> {
-        let count: usize = ensemble.trees.iter().map(|tree| tree.nodes.len()).sum();
-        if ensemble.features.len() > MOST || count >= CHILD as usize {
-            return None;
-        }
-        let columns = grids(ensemble)?;
-        let mut flat = Self {
-            columns,
-            single: ensemble.single_precision_input,
-            nodes: Vec::with_capacity(count),
-            values: Vec::with_capacity(count),
-            vectors: Vec::new(),
-            sets: Vec::new(),
-            trees: Vec::with_capacity(ensemble.trees.len()),
-        };
-        for tree in &ensemble.trees {
-            flat.plant(tree, ensemble.outputs())?;
-        }
-        Some(flat)
-    }
-
-    /// Adds a tree. Its first nodes lie level by level, because every row passes them; below them, the child that more training rows
-    /// went to follows its parent, so that the usual way down touches few cache lines.
-    fn plant(&mut self, tree: &Tree, outputs: usize) -> Option<()> {
-        let root = self.nodes.len();
-        let empty = Small { column: 0, number: MISSING, left: 0 };
-        self.nodes.push(empty);
-        self.values.push(0.0);
-        let mut sets = false;
-        let mut open = VecDeque::from([(0_u32, root)]);
-        while let Some((old, at)) = if self.nodes.len() - root < TOP { open.pop_front() } else { open.pop_back() } {
-            match tree.nodes[old as usize].kind {
-                NodeKind::Leaf(leaf) => {
-                    self.nodes[at].left = at as u32;
-                    self.values[at] = match tree.output {
-                        Some(_) => tree.leaf_values[leaf as usize],
-                        None => {
-                            let from = leaf as usize * outputs;
-                            self.vectors.extend_from_slice(&tree.leaf_values[from..from + outputs]);
-                            (self.vectors.len() - outputs) as f64
-                        }
-                    };
-                }
-                NodeKind::Split { feature, test, missing, left, right } => {
-                    let child = self.nodes.len();
-                    let (number, flags) = self.test(tree, feature, test, missing)?;
-                    sets |= flags & IN_SET != 0;
-                    self.nodes[at] = Small { column: feature as u16, number, left: child as u32 | flags };
-                    self.nodes.extend([empty; 2]);
-                    self.values.extend([0.0; 2]);
-                    let cover = |node: u32| tree.nodes[node as usize].cover;
-                    let mut pair = [(left, child), (right, child + 1)];
-                    if cover(left) > cover(right) {
-                        pair.swap(0, 1);
-                    }
-                    open.extend(pair);
-                }
-            }
-        }
-        self.trees.push(Root { node: root as u32, output: tree.output, sets });
-        Some(())
-    }
-
-    fn test(&mut self, tree: &Tree, feature: u32, test: Test, missing: Missing) -> Option<(u16, u32)> {
-        let left_if = |left: bool| if left { MISSING_LEFT } else { 0 };
-        let flag = match missing {
-            Missing::Left | Missing::ZeroLeft => MISSING_LEFT,
-            Missing::Right | Missing::ZeroRight => 0,
-            Missing::AsZero => left_if(tree.goes_left(0.0, test, Missing::Right)),
-        };
-        match test {
-            Test::AtMost(threshold) => {
-                let thresholds = &self.columns[feature as usize].thresholds;
-                Some((thresholds.partition_point(|t| *t < threshold) as u16, flag))
-            }
-            Test::Categories { start, words } => {
-                let words = &tree.category_words[start as usize..start as usize + words as usize];
-                self.sets.push(words.into());
-                // Sets are numbered with 16 bits; a model with more of them is asked itself.
-                Some((u16::try_from(self.sets.len() - 1).ok()?, flag | IN_SET))
-            }
-        }
-    }
-
     /// The numbers of a row's values.
     fn number(&self, row: &[f64], into: &mut [u16]) {
         for ((grid, value), into) in self.columns.iter().zip(row).zip(into) {
@@ -166,75 +194,96 @@ impl Flat {
         raw.copy_from_slice(base);
         let mut few = [MISSING; 256];
         let mut many;
-        let numbers = if row.len() < few.len() {
-            &mut few[..=row.len()]
+        let numbers = if row.len() <= few.len() {
+            &mut few[..row.len()]
         } else {
-            many = vec![MISSING; row.len() + 1];
+            many = vec![MISSING; row.len()];
             &mut many[..]
         };
         self.number(row, numbers);
-        let mut leaves = [0; SOME];
-        for trees in self.trees.chunks(SOME) {
-            self.descend_all(trees, numbers, &mut leaves);
-            trees.iter().zip(&leaves).for_each(|(tree, leaf)| self.add(tree, *leaf, raw));
-        }
-    }
-
-    /// The leaves of one row in these trees. Some trees are on their way at any time; where one has arrived, the next begins.
-    fn descend_all(&self, trees: &[Root], numbers: &[u16], leaves: &mut [u32; SOME]) {
-        let mut under_way = TREES.min(trees.len());
-        let mut begun = under_way;
-        let mut at = [0_u32; TREES];
-        let mut which = [0_usize; TREES];
-        for (lane, tree) in trees[..under_way].iter().enumerate() {
-            (at[lane], which[lane]) = (tree.node, lane);
-        }
-        while under_way > 0 {
-            let mut lane = 0;
-            while lane < under_way {
-                let here = at[lane];
-                let node = self.nodes[here as usize];
-                let next = self.step(node, numbers[node.column as usize]);
-                at[lane] = next;
-                if next == here {
-                    leaves[which[lane]] = here;
-                    if let Some(tree) = trees.get(begun) {
-                        (at[lane], which[lane]) = (tree.node, begun);
-                        begun += 1;
-                    } else {
-                        under_way -= 1;
-                        (at[lane], which[lane]) = (at[under_way], which[under_way]);
-                    }
-                }
-                lane += 1;
-            }
+        match &self.trees {
+            Parts::Small(parts) => parts.iter().for_each(|trees| trees.row(numbers, raw)),
+            Parts::Wide(parts) => parts.iter().for_each(|trees| trees.row(numbers, raw)),
         }
     }
 
     pub(super) fn block(&self, rows: &[f64], columns: usize, base: &[f64], out: &mut [f64]) {
-        let outputs = base.len();
-        // One place more than columns, so that the leaves' column 0 is always there.
-        let stride = columns + 1;
-        let mut numbers = vec![MISSING; BLOCK * stride];
-        for (row, into) in rows.chunks(columns).zip(numbers.chunks_mut(stride)) {
+        let mut numbers = vec![MISSING; BLOCK * columns];
+        for (row, into) in rows.chunks(columns).zip(numbers.chunks_mut(columns)) {
             self.number(row, into);
         }
-        out.chunks_mut(outputs).for_each(|raw| raw.copy_from_slice(base));
-        let count = rows.len() / columns;
-        for tree in &self.trees {
+        out.chunks_mut(base.len()).for_each(|raw| raw.copy_from_slice(base));
+        let outputs = base.len();
+        match &self.trees {
+            Parts::Small(parts) => parts.iter().for_each(|trees| trees.block(&numbers, columns, outputs, out)),
+            Parts::Wide(parts) => parts.iter().for_each(|trees| trees.block(&numbers, columns, outputs, out)),
+        }
+    }
+}
+
+impl<F: Fork> Trees<F> {
+    fn row(&self, numbers: &[u16], raw: &mut [f64]) {
+        let mut leaves = [0; SOME];
+        self.descend_all(numbers, &mut leaves);
+        self.roots.iter().zip(&leaves).for_each(|(tree, leaf)| self.add(tree, *leaf, raw));
+    }
+
+    /// The leaves of one row. Some trees are on their way at any time; where one has arrived, the next begins.
+    fn descend_all(&self, numbers: &[u16], leaves: &mut [u32; SOME]) {
+        let roots = &self.roots[..self.roots.len().min(SOME)];
+        let mut lanes: [Lane; TREES] = std::array::from_fn(|tree| {
+            let first = roots.get(tree).map_or(0, |root| root.fork);
+            Lane { first, at: 0, tree }
+        });
+        let mut lanes = &mut lanes[..TREES.min(roots.len())];
+        let mut begun = lanes.len();
+        while !lanes.is_empty() {
+            let mut arrived = None;
+            for (number, lane) in lanes.iter_mut().enumerate() {
+                let (forks, root) = (&self.forks[lane.first as usize..], &roots[lane.tree]);
+                // Two steps at a time: half the bookkeeping.
+                for _ in 0..2 {
+                    let fork = forks[lane.at as usize];
+                    lane.at = self.child(root, fork, numbers[fork.column()]);
+                    if lane.at >= F::LEAF {
+                        leaves[lane.tree] = lane.at - F::LEAF;
+                        match roots.get(begun) {
+                            Some(next) => *lane = Lane { first: next.fork, at: 0, tree: begun },
+                            None => arrived = Some(number),
+                        }
+                        begun += 1;
+                        break;
+                    }
+                }
+                if arrived.is_some() {
+                    break;
+                }
+            }
+            // With no more trees to begin, the others close up.
+            if let Some(number) = arrived {
+                let last = lanes.len() - 1;
+                lanes.swap(number, last);
+                lanes = &mut lanes[..last];
+            }
+        }
+    }
+
+    fn block(&self, numbers: &[u16], columns: usize, outputs: usize, out: &mut [f64]) {
+        let count = out.len() / outputs;
+        for tree in &self.roots {
             let mut first = 0;
             while first < count {
                 let lanes = LANES.min(count - first);
-                let here = &numbers[first * stride..];
-                let mut at = [tree.node; LANES];
-                if tree.sets || lanes < LANES {
-                    for (lane, at) in at[..lanes].iter_mut().enumerate() {
-                        *at = self.descend(tree.node, &here[lane * stride..(lane + 1) * stride]);
+                let here = &numbers[first * columns..];
+                let mut leaves = [0; LANES];
+                if tree.has_sets || lanes < LANES {
+                    for (lane, leaf) in leaves[..lanes].iter_mut().enumerate() {
+                        *leaf = self.descend(tree, &here[lane * columns..(lane + 1) * columns]);
                     }
                 } else {
-                    self.descend_in_step(&mut at, |lane| &here[lane * stride..(lane + 1) * stride]);
+                    leaves = self.descend_in_step(tree, |lane| &here[lane * columns..(lane + 1) * columns]);
                 }
-                for (leaf, raw) in at[..lanes].iter().zip(out[first * outputs..].chunks_mut(outputs)) {
+                for (leaf, raw) in leaves[..lanes].iter().zip(out[first * outputs..].chunks_mut(outputs)) {
                     self.add(tree, *leaf, raw);
                 }
                 first += lanes;
@@ -243,69 +292,76 @@ impl Flat {
     }
 
     fn add(&self, tree: &Root, leaf: u32, raw: &mut [f64]) {
-        let value = self.values[leaf as usize];
+        let first = tree.value as usize;
         match tree.output {
-            Some(output) => raw[output as usize] += value,
+            Some(output) => raw[output as usize] += self.values[first + leaf as usize],
             None => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made from a usize")]
-                let values = &self.vectors[value as usize..];
+                let values = &self.values[first + leaf as usize * raw.len()..];
                 raw.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
             }
         }
     }
 
-    /// The leaf below `at`, whatever its splits.
-    fn descend(&self, mut at: u32, numbers: &[u16]) -> u32 {
-        loop {
-            let node = self.nodes[at as usize];
-            let next = self.step(node, numbers[node.column as usize]);
-            if next == at {
-                return at;
-            }
-            at = next;
+    /// The row's leaf in a tree, whatever its splits.
+    fn descend(&self, tree: &Root, numbers: &[u16]) -> u32 {
+        let forks = &self.forks[tree.fork as usize..];
+        let mut at = 0;
+        while at < F::LEAF {
+            let fork = forks[at as usize];
+            at = self.child(tree, fork, numbers[fork.column()]);
         }
+        at - F::LEAF
     }
 
-    /// The child of any node; a leaf is its own.
+    /// The child of any fork.
     #[inline(always)]
-    fn step(&self, node: Small, number: u16) -> u32 {
-        if node.left & IN_SET == 0 {
-            return step(node, number);
-        }
-        let set = &self.sets[node.number as usize];
-        let held = set.get(usize::from(number / 64)).is_some_and(|word| word >> (number % 64) & 1 == 1);
-        let left = if number == MISSING { node.left & MISSING_LEFT != 0 } else { held };
-        (node.left & CHILD) + u32::from(!left)
+    fn child(&self, tree: &Root, fork: F, number: u16) -> u32 {
+        let flags = fork.flags();
+        if flags.in_set { self.child_by_set(tree, fork, number) } else { fork.child(goes_left(fork, flags, number)) }
     }
 
-    /// Moves all lanes down to their leaves; no split is by category.
+    /// The child of a fork by category. A call of its own: what both kinds of fork had in common would be made a branch on the
+    /// outcome of the comparison.
+    #[inline(never)]
+    fn child_by_set(&self, tree: &Root, fork: F, number: u16) -> u32 {
+        if number == MISSING {
+            return fork.child(fork.flags().missing_left);
+        }
+        let (start, words) = self.sets[tree.set as usize + usize::from(fork.number())];
+        let words = &self.words[start as usize..][..words as usize];
+        fork.child(words.get(usize::from(number / 64)).is_some_and(|word| word >> (number % 64) & 1 == 1))
+    }
+
+    /// The leaves of several rows; no split is by category.
     #[inline(always)]
-    fn descend_in_step<'n>(&self, at: &mut [u32; LANES], numbers: impl Fn(usize) -> &'n [u16]) {
+    fn descend_in_step<'n>(&self, tree: &Root, numbers: impl Fn(usize) -> &'n [u16]) -> [u32; LANES] {
+        let forks = &self.forks[tree.fork as usize..];
+        let mut at = [0_u32; LANES];
         loop {
-            let mut moved = 0;
+            let mut arrived = F::LEAF;
             // Two steps for one question whether all have arrived.
             for _ in 0..2 {
-                moved = 0;
+                arrived = F::LEAF;
                 for (lane, at) in at.iter_mut().enumerate() {
-                    let node = self.nodes[*at as usize];
-                    let next = step(node, numbers(lane)[node.column as usize]);
-                    moved |= next ^ *at;
-                    *at = next;
+                    // Who has arrived takes the first fork again, in vain: no branch to guess.
+                    let there = *at >= F::LEAF;
+                    let fork = forks[if there { 0 } else { *at as usize }];
+                    let next = fork.child(goes_left(fork, fork.flags(), numbers(lane)[fork.column()]));
+                    *at = if there { *at } else { next };
+                    arrived &= *at;
                 }
             }
-            if moved == 0 {
-                return;
+            if arrived & F::LEAF != 0 {
+                return at.map(|at| at - F::LEAF);
             }
         }
     }
 }
 
+/// Missing values have the greatest number: they go right, unless one more makes it the least.
 #[inline(always)]
-fn step(node: Small, number: u16) -> u32 {
-    let missing_left = number == MISSING && node.left & MISSING_LEFT != 0;
-    // A leaf's number is the greatest there is: everything goes to its left, that is, to itself.
-    let left = number <= node.number || missing_left;
-    (node.left & CHILD) + u32::from(!left)
+fn goes_left<F: Fork>(fork: F, flags: Flags, number: u16) -> bool {
+    number.wrapping_add(u16::from(flags.missing_left)) <= fork.number()
 }
 
 impl Grid {
@@ -330,40 +386,4 @@ fn below(thresholds: &[f64], value: f64) -> usize {
         length -= half;
     }
     from + usize::from(length == 1 && thresholds[from] < value)
-}
-
-/// The columns' grids; `None` when a column is split in ways that have no common number.
-fn grids(ensemble: &Ensemble) -> Option<Vec<Grid>> {
-    let mut grids = vec![Grid::default(); ensemble.features.len()];
-    let mut zeros = vec![[false; 2]; grids.len()];
-    for tree in &ensemble.trees {
-        for node in &tree.nodes {
-            let NodeKind::Split { feature, test, missing, .. } = node.kind else { continue };
-            let grid = &mut grids[feature as usize];
-            let zero = matches!(missing, Missing::ZeroLeft | Missing::ZeroRight);
-            zeros[feature as usize][usize::from(zero)] = true;
-            let categories = matches!(test, Test::Categories { .. });
-            if grid.used && grid.categories != categories {
-                return None;
-            }
-            (grid.used, grid.categories) = (true, categories);
-            match test {
-                Test::AtMost(threshold) => grid.thresholds.push(threshold),
-                Test::Categories { words, .. } if words as usize * 64 > MOST => return None,
-                Test::Categories { .. } => {}
-            }
-        }
-    }
-    for (grid, [plain, zero]) in grids.iter_mut().zip(zeros) {
-        if plain && zero {
-            return None;
-        }
-        grid.zero_is_missing = zero;
-        grid.thresholds.sort_unstable_by(f64::total_cmp);
-        grid.thresholds.dedup_by(|a, b| a == b);
-        if grid.thresholds.len() > MOST {
-            return None;
-        }
-    }
-    Some(grids)
 }

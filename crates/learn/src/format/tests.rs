@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::boost::{self, Loss, Params};
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Ensemble, Missing, NodeKind, Test};
 use crate::forest;
 use crate::matrix::{Column, Matrix, Target};
 use crate::random::Random;
@@ -32,7 +32,10 @@ static MODELS: LazyLock<Vec<Ensemble>> = LazyLock::new(|| {
 #[test]
 fn what_is_written_is_read() {
     for model in MODELS.iter() {
-        assert_eq!(read_ensemble(&write_ensemble(model)).as_ref(), Ok(model));
+        let file = write_ensemble(model);
+        let read = read_ensemble(&file).unwrap();
+        assert_eq!(read, in_order(model));
+        assert_eq!(write_ensemble(&read), file);
     }
 }
 
@@ -42,7 +45,48 @@ fn large_trees_take_wide_numbers() {
     for j in 0..70_000 {
         model.features.push(crate::ensemble::Feature { name: format!("more {j}"), ..model.features[0].clone() });
     }
-    assert_eq!(read_ensemble(&write_ensemble(&model)), Ok(model));
+    assert_eq!(read_ensemble(&write_ensemble(&model)), Ok(in_order(&model)));
+    asked_alike(&model);
+}
+
+/// Files have nodes in the order in which they are used.
+fn in_order(model: &Ensemble) -> Ensemble {
+    Ensemble { trees: model.trees.iter().map(crate::ensemble::Tree::in_order).collect(), ..model.clone() }
+}
+
+/// What comes out of a file ready for prediction says the same, bit by bit, and holds the same.
+fn asked_alike(model: &Ensemble) {
+    let file = write_ensemble(model);
+    let predictor = read_predictor(&file).unwrap();
+    let mut random = Random::stream(2, "format", 0);
+    let columns = model.features.len();
+    for _ in 0..50 {
+        let row: Vec<f64> = (0..columns)
+            .map(|j| if random.chance(0.2) { f64::NAN } else { random.normal() + 3.0 * (j % 2) as f64 })
+            .collect();
+        let (mut here, mut there) = (vec![0.0; model.outputs()], vec![0.0; model.outputs()]);
+        model.raw(&row, &mut here);
+        predictor.raw(&row, &mut there).unwrap();
+        assert!(here.iter().zip(&there).all(|(a, b)| a.to_bits() == b.to_bits()), "{row:?}");
+    }
+    assert_eq!(predictor.section(), encode_ensemble(model));
+    assert_eq!(predictor.ensemble(), &in_order(model));
+}
+
+#[test]
+fn predictors_out_of_files_say_the_same() {
+    for model in MODELS.iter() {
+        asked_alike(model);
+    }
+    // A threshold that zero counts as missing for in one split only: no common number, and yet an answer.
+    let mut mixed = MODELS[0].clone();
+    let mut splits = mixed.trees.iter_mut().flat_map(|tree| &mut tree.nodes).filter_map(|node| match &mut node.kind {
+        NodeKind::Split { missing, test: Test::AtMost(_), .. } => Some(missing),
+        _ => None,
+    });
+    *splits.next().unwrap() = Missing::ZeroRight;
+    drop(splits);
+    asked_alike(&mixed);
 }
 
 #[test]
@@ -98,7 +142,7 @@ fn every_flipped_bit_and_every_cut_is_noticed() {
 fn absurd_counts_are_not_believed() {
     let mut content = encode_ensemble(&MODELS[0]);
     // The number of columns.
-    content[2..10].copy_from_slice(&u64::MAX.to_le_bytes());
+    content[3..11].copy_from_slice(&u64::MAX.to_le_bytes());
     assert!(decode_ensemble(&content).unwrap_err().to_string().contains("where at most"));
     let mut huge = write_ensemble(&MODELS[2]);
     huge[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -135,8 +179,17 @@ proptest! {
             let at = at.index(content.len());
             content[at] = value;
         }
-        if let Ok(ensemble) = decode_ensemble(&content) {
-            prop_assert!(ensemble.validate().is_ok());
+        let ready = decode_predictor(&content);
+        match decode_ensemble(&content) {
+            Ok(ensemble) => {
+                prop_assert!(ensemble.validate().is_ok());
+                let row = vec![0.5; ensemble.features.len()];
+                let (mut here, mut there) = (vec![0.0; ensemble.outputs()], vec![0.0; ensemble.outputs()]);
+                ensemble.raw(&row, &mut here);
+                ready.unwrap().raw(&row, &mut there).unwrap();
+                prop_assert!(here.iter().zip(&there).all(|(a, b)| a.to_bits() == b.to_bits()));
+            }
+            Err(_) => prop_assert!(ready.is_err()),
         }
     }
 

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Bounds, Fitted, Member, Model, ModelError, Part, Task};
 use crate::blend::Stack;
 use crate::calibrate::Temperature;
-use crate::evaluate::Predictor;
-use crate::format::{Container, FormatError, Writer, decode_ensemble, encode_ensemble};
+use crate::format::{Container, FormatError, Writer, decode_predictor};
 use crate::kernel::Kernel;
 use crate::linear::Linear;
 use crate::metrics::Metric;
@@ -86,7 +85,7 @@ pub(super) fn save(model: &Model) -> Result<Vec<u8>, FormatError> {
                 Fitted::Neighbours(model) => Stored::Neighbours(model.clone()),
                 Fitted::Network(model) => Stored::Network(model.clone()),
                 Fitted::Trees { predictor, mix, prior } => {
-                    trees.push(encode_ensemble(predictor.ensemble()));
+                    trees.push(predictor.section());
                     Stored::Trees { section: number(trees.len() - 1)?, mix: *mix, prior: prior.clone() }
                 }
             });
@@ -135,8 +134,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model, ModelError> {
             Stored::Network(model) => Fitted::Network(model),
             Stored::Trees { section, mix, prior } => {
                 let name = trees_section(section);
-                let ensemble = decode_ensemble(container.section(&name)?)?;
-                let predictor = Predictor::new(ensemble).map_err(|e| fault(&name, e))?;
+                let predictor = decode_predictor(container.section(&name)?)?;
                 known.push(name);
                 Fitted::Trees { predictor: Box::new(predictor), mix, prior }
             }

@@ -39,9 +39,8 @@ impl Fitted {
             Self::Neighbours(model) => model.is_sound(columns, width),
             Self::Network(model) => model.is_sound(columns, width),
             Self::Trees { predictor, mix, prior } => {
-                let ensemble = predictor.ensemble();
-                let outputs = ensemble.outputs();
-                ensemble.features.len() == columns
+                let outputs = predictor.outputs();
+                predictor.features().len() == columns
                     && (outputs == width || (outputs == 1 && width == 2))
                     && (0.0..=1.0).contains(mix)
                     && (*mix == 0.0 || prior.len() == width)
@@ -56,7 +55,7 @@ impl Fitted {
             Self::Constant(values) => Some(values.repeat(rows)),
             Self::Trees { predictor, .. } => {
                 let mut raw = predictor.predict_matrix(matrix).ok()?;
-                if width == 2 && predictor.ensemble().outputs() == 1 {
+                if width == 2 && predictor.outputs() == 1 {
                     raw = raw.iter().flat_map(|p| [1.0 - p, *p]).collect();
                 }
                 raw.chunks_exact_mut(width).for_each(|row| self.mixed(row));
@@ -96,7 +95,7 @@ impl Fitted {
                 return Some(());
             }
             Self::Trees { predictor, .. } => {
-                if predictor.ensemble().outputs() == 1 && out.len() == 2 {
+                if predictor.outputs() == 1 && out.len() == 2 {
                     predictor.predict(row, &mut out[1..]).ok()?;
                     out[0] = 1.0 - out[1];
                 } else {

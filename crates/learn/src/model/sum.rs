@@ -77,8 +77,7 @@ impl Model {
                 match &part.fitted {
                     Fitted::Constant(_) => {}
                     Fitted::Trees { predictor, .. } => {
-                        let ensemble = predictor.ensemble();
-                        linear &= ensemble.link == Link::Identity && ensemble.outputs() == self.width();
+                        linear &= predictor.link() == Link::Identity && predictor.outputs() == self.width();
                     }
                     _ => {
                         let family = member.config.family().name();

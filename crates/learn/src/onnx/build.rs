@@ -182,10 +182,10 @@ impl Build {
         self.beside(&[first, second.to_owned()])
     }
 
-    /// How far the rows of `x` are from constant rows of `columns` numbers each: the sum over the columns of `part` ("Abs") of the
-    /// differences, or of their squares. Column by column, so that no large numbers cancel and room is needed for one result only.
-    pub(super) fn distances(&mut self, x: &str, rows: &[f64], columns: usize, part: Option<&str>) -> Name {
-        let count = rows.len() / columns.max(1);
+    /// How far the rows of `x` are from `count` constant rows, whose columns lie along an axis of a table: the sum over the columns of
+    /// `part` ("Abs") of the differences, or of their squares. Column by column, so that no large numbers cancel and room is needed
+    /// for one result only.
+    pub(super) fn distances(&mut self, x: &str, others: (&str, i64), count: usize, part: Option<&str>) -> Name {
         let mut body = Graph::default();
         body.inner("sum", Element::Double, Side::Input);
         body.inner("column", Element::Double, Side::Input);
@@ -202,13 +202,12 @@ impl Build {
         let shape = self.shape(x, count);
         let zero = ("value", Attribute::Tensor(Element::Double, vec![0.0]));
         let none = self.node("ConstantOfShape", &[&shape], vec![zero]);
-        let others = self.table(&[count, columns], rows);
         let attributes = vec![
             ("body", Attribute::Graph(body)),
             ("num_scan_inputs", Attribute::Whole(2)),
-            ("scan_input_axes", Attribute::Wholes(vec![1, 1])),
+            ("scan_input_axes", Attribute::Wholes(vec![1, others.1])),
         ];
-        self.node("Scan", &[&none, x, &others], attributes)
+        self.node("Scan", &[&none, x, others.0], attributes)
     }
 
     /// The shape of as many rows as `x` has, of `width` numbers each.

@@ -93,24 +93,21 @@ impl Build {
 
     fn kernel(&mut self, model: &Kernel, x: &str) -> Name {
         let columns = model.columns as usize;
-        let squared = self.distances(x, &model.rows, columns, None);
+        let count = model.rows.len() / columns.max(1);
+        let others = self.table(&[columns, count], &model.rows);
+        let squared = self.distances(x, (&others, 0), count, None);
         let scaled = self.with("Mul", &squared, model.rate * model.rate);
-        let mut near = self.nearness(model.shape, &scaled);
-        if model.linear != 0.0 {
-            let (count, mut turned) = (model.rows.len() / columns.max(1), vec![0.0; model.rows.len()]);
-            for (row, values) in model.rows.chunks_exact(columns.max(1)).enumerate() {
-                values.iter().enumerate().for_each(|(column, value)| turned[column * count + row] = *value);
-            }
-            let rows = self.table(&[columns, count], &turned);
-            let along = self.op("MatMul", &[x, &rows]);
-            let along = self.with("Mul", &along, model.linear / f64::from(model.columns));
-            near = self.op("Add", &[&near, &along]);
-        }
+        let near = self.nearness(model.shape, &scaled);
         let width = model.means.len();
         let votes = self.table(&[model.votes.len() / width.max(1), width], &model.votes);
         let means = self.numbers(&model.means);
         let sums = self.op("MatMul", &[&near, &votes]);
-        let scores = self.op("Add", &[&sums, &means]);
+        let mut scores = self.op("Add", &[&sums, &means]);
+        if model.linear != 0.0 {
+            let slopes = self.table(&[columns, width], &model.slopes);
+            let along = self.op("MatMul", &[x, &slopes]);
+            scores = self.op("Add", &[&scores, &along]);
+        }
         let Some((scale, intercepts)) = model.link.split_first() else { return scores };
         let scaled = self.with("Mul", &scores, *scale);
         let intercepts = self.numbers(intercepts);
@@ -146,7 +143,8 @@ impl Build {
         let count = model.rows.len() / columns.max(1);
         let k = params.k.min(count);
         let part = if params.manhattan { Some("Abs") } else { None };
-        let all = self.distances(x, &model.rows, columns, part);
+        let others = self.table(&[count, columns], &model.rows);
+        let all = self.distances(x, (&others, 1), count, part);
         let many = self.wholes(&[k as i64]);
         let whole = |name, value| (name, Attribute::Whole(value));
         // Of equally near rows the first, as here.

@@ -113,7 +113,7 @@ pub fn explain(model: &AnyModel, table: &Table, options: &ExplainOptions) -> Res
         (AnyModel::Trees { trees, .. }, Method::Auto | Method::Tree) => exact(model, trees, table, options),
         (AnyModel::Trees { trees, .. }, _) => {
             let rows = numbers(trees, table)?;
-            asked(model, trees.as_ref(), &trees.ensemble().features, &rows, options)
+            asked(model, trees.as_ref(), trees.features(), &rows, options)
         }
         (AnyModel::Own(own), Method::Tree) => match own.tree_sum() {
             Ok(sum) => trees::explain(model, own, &sum, &first(table, options)),
@@ -145,11 +145,11 @@ fn exact(
     table: &Table,
     options: &ExplainOptions,
 ) -> Result<ExplanationDocument, MlopsError> {
-    let features = &trees.ensemble().features;
+    let features = trees.features();
     let rows = numbers(trees, &first(table, options))?;
     let explainer = TreeExplainer::new(trees.ensemble().clone())?;
     let explanation = explainer.explain_checked(Rows::new(&rows, features.len())?)?;
-    let of = if trees.ensemble().link == Link::Identity { "prediction" } else { "raw output" };
+    let of = if trees.link() == Link::Identity { "prediction" } else { "raw output" };
     Ok(document(Method::Tree, of, features, model, &explanation, None))
 }
 

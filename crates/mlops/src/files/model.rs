@@ -2,7 +2,7 @@
 
 use rhiza_learn::ensemble::{Ensemble, FeatureKind, Link};
 use rhiza_learn::evaluate::Predictor;
-use rhiza_learn::format::{Container, ENSEMBLE, read_ensemble};
+use rhiza_learn::format::{Container, ENSEMBLE, read_predictor};
 use rhiza_learn::import;
 use rhiza_learn::model::Model;
 use rhiza_learn::table::{Kind, Table, Values};
@@ -57,7 +57,7 @@ impl AnyModel {
         if bytes.starts_with(b"\x89RHZ") {
             let holds_trees = Container::open(bytes)?.names().any(|name| name == ENSEMBLE);
             if holds_trees {
-                return Self::trees(read_ensemble(bytes)?, Vec::new());
+                return Ok(Self::Trees { trees: Box::new(read_predictor(bytes)?), labels: Vec::new() });
             }
             return Ok(Self::Own(Box::new(Model::load(bytes)?)));
         }
@@ -81,7 +81,7 @@ impl AnyModel {
         match self {
             Self::Own(model) if model.classes().is_empty() => vec![model.target().to_owned()],
             Self::Own(model) => model.classes().to_vec(),
-            Self::Trees { trees, labels } => match trees.ensemble().outputs() {
+            Self::Trees { trees, labels } => match trees.outputs() {
                 1 => vec![labels.get(1).cloned().unwrap_or_else(|| "output".to_owned())],
                 several if labels.len() == several => labels.clone(),
                 several => (0..several).map(|number| format!("output {number}")).collect(),
@@ -115,7 +115,7 @@ impl AnyModel {
 
 /// The rows of a table in the order of the trees' columns: by name where the table has all names, else by place.
 pub(crate) fn numbers(trees: &Predictor, table: &Table) -> Result<Vec<f64>, MlopsError> {
-    let features = &trees.ensemble().features;
+    let features = trees.features();
     let by_name = features.iter().all(|feature| table.column(&feature.name).is_ok());
     if !by_name && table.columns().len() != features.len() {
         let missing = features.iter().find(|feature| table.column(&feature.name).is_err());
@@ -153,7 +153,7 @@ pub(crate) fn numbers(trees: &Predictor, table: &Table) -> Result<Vec<f64>, Mlop
 }
 
 fn of_trees(trees: &Predictor, labels: &[String], said: &[f64]) -> PredictionDocument {
-    let (link, outputs) = (trees.ensemble().link, trees.ensemble().outputs());
+    let (link, outputs) = (trees.link(), trees.outputs());
     match (link, outputs) {
         (Link::Logistic, 1) => of_classes(said.iter().map(|p| vec![1.0 - p, *p]).collect(), labels),
         (Link::Softmax | Link::NormalizedLogistic, _) => {
