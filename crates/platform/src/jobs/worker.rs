@@ -290,7 +290,12 @@ impl Worker {
                 }
             };
             let told = report.as_ref().map(|(fraction, message)| (*fraction, message.as_str()));
-            match system::beat(&self.db, lease, told, self.options.lease, &self.env).await {
+            // Beside the handler, never instead of it: a transaction of the handler may hold what the beat waits for.
+            let beaten = tokio::select! {
+                ended = &mut running => return Some(ending(ended, why)),
+                beaten = system::beat(&self.db, lease, told, self.options.lease, &self.env) => beaten,
+            };
+            match beaten {
                 Ok(Beat::Held) => {}
                 Ok(Beat::CancelRequested) if why == Stop::No => {
                     why = Stop::Requested;

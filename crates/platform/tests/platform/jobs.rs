@@ -108,6 +108,27 @@ impl JobHandler for Patient {
     }
 }
 
+/// Writes for a while in a transaction that is tied to its lease.
+struct Writing(rhiza_store::Db);
+
+#[async_trait]
+impl JobHandler for Writing {
+    fn kind(&self) -> &'static str {
+        "test.writing"
+    }
+
+    async fn run(&self, context: JobContext) -> Result<Value, JobError> {
+        let scope = context.job.org_scope().ok_or_else(|| JobError::Fatal("no organisation".into()))?;
+        context.progress(0.5, "writing");
+        let tx = self.0.write(&scope).await?;
+        context.hold(&tx).await?;
+        // Long enough that a heartbeat comes and wants the row that is held.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tx.commit().await?;
+        Ok(Value::Null)
+    }
+}
+
 rhiza_testkit::db_tests! {
     migrations = SETS;
 
@@ -305,6 +326,13 @@ rhiza_testkit::db_tests! {
         })
         .await;
         assert_eq!(read(&db, &scope, id).await.state, JobState::Cancelled);
+    }
+
+    async fn a_heartbeat_that_waits_for_the_handler_does_not_keep_it_from_going_on(db: TestDb) {
+        let scope = db.tenant();
+        let id = queue(&db, NewJob::new("test.writing", json!({})).max_attempts(1), &scope).await.id;
+        work_until(worker(&db, Writing(db.db.clone())), async || read(&db, &scope, id).await.state.is_final()).await;
+        assert_eq!(read(&db, &scope, id).await.state, JobState::Succeeded);
     }
 
     async fn a_stopping_worker_gives_its_jobs_back(db: TestDb) {
