@@ -63,7 +63,13 @@ on_both! {
         assert_eq!((&version["state"], &version["rows"]), (&json!("ready"), &json!(442)), "{version}");
         assert_eq!(version["schema"]["columns"].as_array().unwrap().len(), version["columns"].as_u64().unwrap() as usize);
         assert_eq!(version["profile"]["rows"], 442);
-        let job = lab.get(&format!("jobs/{}", version["job_id"].as_str().unwrap()));
+        // The version is ready a moment before its job is settled.
+        let settled = || Some(lab.get(&format!("jobs/{}", version["job_id"].as_str()?))).filter(|job| job["state"] != "running");
+        let job = (0..200).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            settled()
+        });
+        let job = job.unwrap();
         assert_eq!((&job["state"], &job["result"]["rows"]), (&json!("succeeded"), &json!(442)));
         assert_eq!(lab.upload("name=diabetes", DIABETES).0, 200);
         let id = dataset["id"].as_str().unwrap();
